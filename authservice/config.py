@@ -1,0 +1,123 @@
+"""Every setting: its name, default, unit and meaning. Nothing else reads the environment.
+
+A value comes from the default here, then `config.toml` in the instance folder,
+then the environment variable `AUTHSERVICE_` + the name in capitals; the later
+wins. What differs from pool to pool is not a setting: it is the pool's own data.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and says what is wanted."""
+
+
+def setting(default, meaning: str):
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one installation."""
+
+    instance: Path = setting(Path("instance"), "folder of this installation: config.toml, database, seal.key")
+    public_url: str = setting("http://localhost:8400", "where guests reach the service; drives issuer, "
+                              "discovery, redirects and links, whatever Host a request carries")
+    database_url: str = setting("", "SQLAlchemy URL; empty: authservice.db (SQLite) in the instance folder")
+    backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
+    host: str = setting("127.0.0.1", "address to listen on; anything but loopback needs access_keys")
+    port: int = setting(8400, "TCP port to listen on")
+    workers: int = setting(1, "worker processes")
+    region: str = setting("us-east-1", "region named in ARNs and in new pool ids")
+    account_id: str = setting("000000000000", "AWS account id named in ARNs")
+    access_keys: str = setting("", "ID:SECRET, comma separated: who may call admin operations by SigV4; "
+                               "empty: any credentials, on loopback only")
+    outbox: str = setting("auto", "the page /outbox: auto (on loopback, while no smtp_url is set) or off")
+    smtp_url: str = setting("", "smtp://user:password@host:port, smtps://…, or …?starttls=1; "
+                            "empty: messages stay in the outbox")
+    mail_from: str = setting("no-reply@authservice.local", "sender address of mail")
+    argon2_memory_kib: int = setting(19456, "argon2id memory in KiB")
+    argon2_time: int = setting(2, "argon2id passes")
+    argon2_parallelism: int = setting(1, "argon2id lanes")
+    log_level: str = setting("INFO", "least level written to the log")
+    demo_url: str = setting("http://localhost:8401", "where the demo site runs; fills ${demo_url} in a seed")
+    cognito_user_pool_id: str = setting("", "the real user pool, for backend cognito")
+    cognito_region: str = setting("", "its region; empty: from the pool id")
+    cognito_profile: str = setting("", "AWS profile; empty: the usual credential chain")
+    cognito_endpoint_url: str = setting("", "another endpoint than Amazon's, for tests")
+    cognito_domain: str = setting("", "https://… of the pool's domain, for browser flows")
+
+    @property
+    def sql_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.instance / 'authservice.db').resolve()}"
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in LOOPBACK
+
+    @property
+    def https(self) -> bool:
+        """Whether guests reach us by https: decided by the public URL, never by a request's headers."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def keys_by_id(self) -> dict[str, str]:
+        """The access keys as {access key id: secret}."""
+        pairs = [pair.strip() for pair in self.access_keys.split(",") if pair.strip()]
+        if any(":" not in pair for pair in pairs):
+            raise SettingsError("access_keys: write ID:SECRET pairs, separated by commas")
+        return dict(pair.split(":", 1) for pair in pairs)
+
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def load(**given) -> Settings:
+    """Read the settings: defaults, then config.toml, then AUTHSERVICE_*, then what is given here.
+
+    Raises SettingsError for an unknown name, a value of the wrong type or a file that is not TOML.
+    """
+    instance = Path(given.get("instance") or os.environ.get("AUTHSERVICE_INSTANCE") or "instance")
+    known = {f.name: f for f in fields(Settings)}
+    values = {**_from_file(instance / "config.toml"), **_from_environment(known), **given, "instance": instance}
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"{name}: no such setting (known: {', '.join(sorted(known))})")
+    if not values.get("public_url"):
+        values["public_url"] = f"http://localhost:{values.get('port') or Settings.port}"
+    settings = Settings(**{name: _typed(known[name], value) for name, value in values.items()})
+    _check(settings)
+    return settings
+
+
+def _from_file(path: Path) -> dict:
+    try:
+        return tomllib.loads(path.read_text()) if path.is_file() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _from_environment(known: dict) -> dict:
+    named = {name: os.environ.get(f"AUTHSERVICE_{name.upper()}") for name in known}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _typed(known, value):
+    try:
+        return type(known.default)(value)
+    except (TypeError, ValueError):
+        wanted = type(known.default).__name__
+        raise SettingsError(f"{known.name}: {value!r} is not {wanted}; it is the {known.metadata['meaning']}") from None
+
+
+def _check(settings: Settings) -> None:
+    if settings.backend not in ("local", "cognito"):
+        raise SettingsError(f"backend: {settings.backend!r} is neither local nor cognito")
+    if not settings.public_url.startswith(("http://", "https://")):
+        raise SettingsError(f"public_url: {settings.public_url!r} must start with http:// or https://")
+    if settings.public_url.endswith("/"):
+        raise SettingsError("public_url: leave out the slash at the end")
+    settings.keys_by_id
