@@ -1,0 +1,187 @@
+"""Finding things: the pool, the app client, the user a request names.
+
+A noun returns the row or refuses in Cognito's words; `find_…` may return None.
+Owns also in which form names are compared, and which values sign in.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+from sqlalchemy import select, update
+
+from authservice.crypto import secret_hash
+from authservice.errors import (alias_exists, client_not_found, group_not_found, invalid_parameter, not_authorized,
+                                pool_not_found, unknown_username, user_not_found)
+from authservice.local.call import Call
+from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
+
+SEARCHABLE = ("email", "phone_number", "name", "given_name", "family_name", "preferred_username")
+
+
+def pool(call: Call, pool_id: str) -> Pool:
+    return call.db.get(Pool, pool_id) or _refuse(pool_not_found(pool_id))
+
+
+def _refuse(error):
+    raise error
+
+
+def find_client(call: Call, client_id: str) -> AppClient | None:
+    return call.db.get(AppClient, client_id)
+
+
+def app_client(call: Call, request: dict) -> AppClient:
+    """The app client of a public request by its ClientId, after its SecretHash (where one is due) has proved right.
+
+    For the operations with top-level ClientId, Username and SecretHash; sign-in passes its
+    parameters to `check_secret_hash` itself.
+    """
+    client = client_of(call, request["ClientId"])
+    check_secret_hash(call, client, request.get("SecretHash"), [request["Username"]])
+    return client
+
+
+def client_of(call: Call, client_id: str, pool_id: str | None = None) -> AppClient:
+    client = find_client(call, client_id)
+    if client is None or pool_id not in (None, client.pool_id):
+        raise client_not_found(client_id)
+    call.about.update(pool=client.pool_id, client=client.id)
+    return client
+
+
+def check_secret_hash(call: Call, client: AppClient, given: str | None, names: Iterable[str],
+                      missing: str = "Client {client} is configured with secret but SECRET_HASH was not received",
+                      wrong: str = "Unable to verify secret hash for client {client}") -> None:
+    """Refuse a request of a client with a secret that does not prove it, over any of `names`.
+
+    Our own hosted pages hold no secret and are not asked for one.
+    Source: Developer Guide, "Computing secret hash values".
+    """
+    if call.caller.is_hosted:
+        return
+    if not client.secrets:
+        if given:
+            raise invalid_parameter(f"Client {client.id} is not configured for secret but secret hash was received")
+        return
+    if not given:
+        raise not_authorized(missing.format(client=client.id))
+    names = list(names)
+    proofs = [secret_hash.matches(given, call.vault.read_text(secret, "secret"), names, client.id)
+              for secret in client.secrets]
+    if not any(proofs):
+        raise not_authorized(wrong.format(client=client.id))
+
+
+def name_key(pool: Pool, value: str) -> str:
+    """The form in which names are compared: NFKC, and without case where the pool ignores it.
+
+    Look-alike spellings (full-width letters, ligatures) thus meet in one name and
+    cannot be registered beside it.
+    """
+    key = unicodedata.normalize("NFKC", value)
+    return key if pool.case_sensitive else unicodedata.normalize("NFKC", key.casefold())
+
+
+def find_user(call: Call, pool: Pool, name: str) -> User | None:
+    """The user a sign-in name belongs to: a username, or an active alias or sign-in attribute."""
+    query = (select(User).join(Name, Name.user_id == User.id)
+             .where(Name.pool_id == pool.id, Name.key == name_key(pool, name), Name.signs_in))
+    return call.db.scalars(query).one_or_none()
+
+
+def user(call: Call, pool_id: str, name: str) -> User:
+    """The user an administrator names: by username, sub, or an active alias.
+
+    Refuses with ResourceNotFoundException (pool) or UserNotFoundException.
+    """
+    the_pool = pool(call, pool_id)
+    found = find_user(call, the_pool, name)
+    if found is None:
+        by_sub = call.db.get(User, name)
+        found = by_sub if by_sub is not None and by_sub.pool_id == pool_id else None
+    return found or _refuse(user_not_found())
+
+
+def user_of_client(call: Call, client: AppClient, name: str) -> User | None:
+    """The user a public request names.
+
+    An unknown one is refused, unless the app client hides who exists: then None, and the
+    caller goes on as if, at the same cost.
+    """
+    found = find_user(call, client.pool, name)
+    if found is None and not client.hides_users:
+        raise unknown_username()
+    return found
+
+
+def group(call: Call, pool_id: str, name: str) -> Group:
+    pool(call, pool_id)
+    return call.db.get(Group, (pool_id, name)) or _refuse(group_not_found())
+
+
+def groups_of(call: Call, user: User) -> list[Group]:
+    """The user's groups, the one with the lowest precedence number first, those without last."""
+    query = (select(Group).join(Membership, (Membership.pool_id == Group.pool_id)
+                                & (Membership.group_name == Group.name))
+             .where(Membership.user_id == user.id)
+             .order_by(Group.precedence.is_(None), Group.precedence, Group.name))
+    return list(call.db.scalars(query))
+
+
+def sign_in_values(user: User) -> dict[str, str]:
+    """{kind: value} of everything the user may type to sign in.
+
+    The username always; a UsernameAttribute from creation on; an alias email or phone once it
+    is verified; an alias preferred_username once it is set.
+    """
+    pool, attributes = user.pool, user.attributes
+    values = {"username": user.username}
+    for attribute in pool.username_attributes:
+        if attributes.get(attribute):
+            values[attribute] = attributes[attribute]
+    for attribute in pool.alias_attributes:
+        proven = attribute == "preferred_username" or attributes.get(f"{attribute}_verified") == "true"
+        if attributes.get(attribute) and proven:
+            values[attribute] = attributes[attribute]
+    return values
+
+
+def index(call: Call, user: User, take_over: bool = False) -> None:
+    """Bring the rows a user is found by in line with username and attributes; to be called after every change.
+
+    Another user's sign-in name is refused with AliasExistsException; with `take_over` it moves
+    here and stays with the old owner as an unverified value.
+    """
+    signs_in = sign_in_values(user)
+    wanted = {"username": user.username, **{a: user.attributes[a] for a in SEARCHABLE if user.attributes.get(a)}}
+    existing = {name.attribute: name for name in user.names}
+    taken: set[str] = set()
+    for attribute, value in wanted.items():
+        key = name_key(user.pool, value)
+        # One user's username and preferred_username may be the same word: one row signs in for both.
+        unique = attribute in signs_in and key not in taken
+        if unique:
+            taken.add(key)
+            _make_room(call, user, attribute, key, take_over)
+        row = existing.pop(attribute, None)
+        if row is None:
+            user.names.append(Name(user_id=user.id, attribute=attribute, pool_id=user.pool_id, key=key,
+                                   signs_in=unique))
+        elif (row.key, row.signs_in) != (key, unique):
+            row.key, row.signs_in = key, unique
+    for row in existing.values():
+        user.names.remove(row)
+
+
+def _make_room(call: Call, user: User, attribute: str, key: str, take_over: bool) -> None:
+    query = select(Name).where(Name.pool_id == user.pool_id, Name.key == key, Name.signs_in, Name.user_id != user.id)
+    holder = call.db.scalars(query).one_or_none()
+    if holder is None:
+        return
+    if not take_over or holder.attribute == "username" or attribute in user.pool.username_attributes:
+        raise alias_exists(attribute)
+    former = call.db.get(User, holder.user_id)
+    former.attributes[f"{holder.attribute}_verified"] = "false"
+    # As a claim it is written first: the unique index must see the old owner let go before we take.
+    call.claim(update(Name).where(Name.user_id == holder.user_id, Name.attribute == holder.attribute, Name.signs_in)
+               .values(signs_in=False), lambda: alias_exists(attribute))

@@ -1,0 +1,99 @@
+"""LocalBackend: validate, authorise, run the operation, commit, deliver.
+
+The way into local/ for every door: `call` for API operations, `unit_of_work` for
+the OAuth endpoints and the shell. Does not own what an operation does.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
+from authservice.config import Settings
+from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
+from authservice.crypto.passwords import Passwords
+from authservice.crypto.seal import Sealer, load_or_create_key
+from authservice.errors import CognitoError
+from authservice.local import database
+from authservice.local.call import OPERATIONS, Call, Tools
+from authservice.local.messaging import delivery
+from authservice.local.vault import Vault
+from authservice.local import operations  # noqa: F401  registers every operation
+
+ATTEMPTS = 5
+"""How often a call is run when others changed the same rows meanwhile."""
+
+Answer = TypeVar("Answer")
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class LocalBackend:
+    """Our own user pools in one database."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now,
+                 random: Callable[[int], bytes] = secrets.token_bytes):
+        self.settings = settings
+        self.contract = service()
+        self.engine = database.open_engine(settings.sql_url)
+        sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
+        passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism)
+        self.tools = Tools(settings, Vault(sealer), passwords, clock, random)
+        self.sealer = sealer
+        database.upgrade(self.engine)
+        self.courier = delivery.Courier(self)
+
+    def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
+        """Run one API operation in one transaction; see contract.Backend.call."""
+        self.contract.operation(operation)
+        answer = OPERATIONS.get(operation)
+        if answer is None:
+            raise CognitoError("NotImplementedException", f"{operation} is not built yet.")
+        if not (caller.is_administrator or self.contract.is_public(operation)):
+            raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        self.contract.validate(operation, request)
+        return self.run(lambda call: answer(call, request), caller)
+
+    def run(self, work: Callable[[Call], Answer], caller: Caller = OPERATOR) -> Answer:
+        """Run `work(call)` as one unit of work, commit it, then deliver the messages it wrote.
+
+        When somebody else wrote the same rows first, the work starts over with fresh
+        rows, so that it refuses properly (the username is taken now) or succeeds.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._unit_of_work(caller) as call:
+                    answer = work(call)
+                    call.commit()
+                break
+            except (IntegrityError, StaleDataError, OperationalError) as error:
+                if attempt == ATTEMPTS - 1 or not _worth_another_try(error):
+                    raise
+        self.courier.wake()
+        return answer
+
+    @contextmanager
+    def _unit_of_work(self, caller: Caller) -> Iterator[Call]:
+        with database.session(self.engine) as db:
+            call = Call(db, self.tools.clock(), caller, self.tools)
+            about.set(call.about)
+            yield call
+
+    def close(self) -> None:
+        """Stop delivering and give back the database connections."""
+        self.courier.stop()
+        self.engine.dispose()
+
+
+def _worth_another_try(error: Exception) -> bool:
+    """Whether somebody was faster (a conflict), rather than the database being out of order."""
+    if not isinstance(error, OperationalError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    return state in ("40001", "40P01") or "database is locked" in str(error.orig)

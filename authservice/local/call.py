@@ -1,0 +1,157 @@
+"""Call: what one operation may use of the world. `@operation`: who answers which name.
+
+Owns the life of a unit of work: what is read freely, what is claimed, what is
+recorded come what may, when it is committed. Does not own when a call is tried
+again; that is backend.py.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Executable
+from sqlalchemy.orm import Session
+
+from authservice.config import Settings
+from authservice.contract import Caller
+from authservice.crypto.passwords import Passwords
+from authservice.errors import CognitoError
+from authservice.local import database
+from authservice.local.vault import Vault
+
+OPERATIONS: dict[str, Callable[["Call", dict], dict]] = {}
+
+
+def operation(name: str):
+    """Register a function as the answer to an operation of the API. It takes (call, request)."""
+
+    def register(function):
+        if name in OPERATIONS:
+            raise ValueError(f"{name} has two answers")
+        OPERATIONS[name] = function
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every call of one backend shares: settings, secrets, clock and randomness."""
+
+    settings: Settings
+    vault: Vault
+    passwords: Passwords
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    remembered_keys: dict = field(default_factory=dict)
+    """Opened signing keys by pool; filled by tokens/keys.py, valid for one key generation."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One unit of work: read and compute first, then `commit` writes everything at once or nothing."""
+
+    db: Session
+    now: datetime
+    caller: Caller
+    tools: Tools
+    about: dict[str, str] = field(default_factory=dict)
+    """The pool and app client this call turned out to be about; for the log."""
+    _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
+    _guards: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
+    _also: list[Executable] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return self.tools.settings
+
+    @property
+    def vault(self) -> Vault:
+        return self.tools.vault
+
+    def random(self, n: int) -> bytes:
+        """n random bytes; the only source of randomness in a call."""
+        return self.tools.random(n)
+
+    def token(self, n: int = 32) -> str:
+        """A random bearer value of n bytes in hex."""
+        return self.random(n).hex()
+
+    def uuid(self) -> str:
+        """A random UUID in lower case."""
+        return str(uuid.UUID(bytes=self.random(16), version=4))
+
+    def pick(self, alphabet: str, length: int) -> str:
+        """A random text over an alphabet, without bias (rejection sampling)."""
+        limit = 256 - 256 % len(alphabet)
+        chosen: list[str] = []
+        while len(chosen) < length:
+            chosen += [alphabet[byte % len(alphabet)] for byte in self.random(length * 2) if byte < limit]
+        return "".join(chosen[:length])
+
+    def later(self, **duration) -> datetime:
+        return self.now + timedelta(**duration)
+
+    def claim(self, statement: Executable, refusal: Callable[[], CognitoError]) -> None:
+        """Promise that `statement` (an UPDATE or DELETE) will touch exactly one row when the call commits.
+
+        Whoever comes second touches none and gets `refusal`, with nothing written: this is how
+        single-use things (codes, sessions, TOTP steps, refresh tokens) are spent once.
+        """
+        self._claims.append((statement, refusal))
+
+    def guard(self, query: Executable, refusal: Callable[[], CognitoError]) -> None:
+        """Promise that `query` still finds nothing when the call commits; otherwise it is refused.
+
+        For what somebody else may do meanwhile, such as locking the user whose password is being checked.
+        """
+        self._guards.append((query, refusal))
+
+    def also(self, statement: Executable) -> None:
+        """Execute `statement` when the call commits, however many rows it touches."""
+        self._also.append(statement)
+
+    def record(self, *statements: Executable) -> list:
+        """Execute and commit at once, whatever becomes of the call; returns the first rows, if any.
+
+        For what must survive a refusal: a wrong password counted, a reused token's family revoked.
+        """
+        with database.session(self.db.get_bind()) as db:
+            database.begin_writing(db)
+            rows = []
+            for statement in statements:
+                result = db.execute(statement)
+                rows.append(result.first() if result.returns_rows else None)
+            db.commit()
+            return rows
+
+    def commit(self) -> None:
+        """Take the write lock, the claims, write all changes and commit. A call that only read does nothing."""
+        if not self._has_changes:
+            return
+        database.begin_writing(self.db)
+        for query, refusal in self._guards:
+            if self.db.execute(query).first():
+                raise refusal()
+        for statement, refusal in self._claims:
+            if self.db.execute(statement, execution_options={"synchronize_session": False}).rowcount != 1:
+                raise refusal()
+        for statement in self._also:
+            self.db.execute(statement, execution_options={"synchronize_session": False})
+        self.db.commit()
+
+    @property
+    def _has_changes(self) -> bool:
+        db = self.db
+        return bool(self._claims or self._also or db.new or db.deleted or any(map(db.is_modified, db.dirty)))
+
+
+def digest(bearer: str) -> bytes:
+    """What is stored of a bearer value: its SHA-256."""
+    return hashlib.sha256(bearer.encode()).digest()
+
+
+def first(items: Iterable, default=None):
+    return next(iter(items), default)

@@ -1,0 +1,1 @@
+"""Tokens: the keys that sign them, how they are issued, refreshed, revoked and checked."""

@@ -1,0 +1,80 @@
+"""Checking an access token that came back to us: whose it is, and whether it still holds.
+
+Owns the order and the words of the refusals. Every door that takes an access token comes here.
+Source: Developer Guide, "Verifying JSON web tokens", and for revocation "Revoking tokens".
+"""
+
+import base64
+import json
+
+from sqlalchemy import select
+
+from authservice.crypto import jwt
+from authservice.errors import (access_token_revoked, invalid_access_token, not_authorized,
+                                user_not_found)
+from authservice.local.call import Call
+from authservice.local.models import Pool, SignIn, User
+from authservice.local.tokens import issue, keys
+
+REFUSALS = {"malformed": "Invalid Access Token",
+            "signature": "Could not verify signature for Access Token",
+            "issuer": "Could not verify signature for Access Token",
+            "expired": "Access Token has expired"}
+
+
+def signed_in(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) -> SignIn:
+    """The sign-in an access token belongs to, once it proved genuine, alive and to have `scope`.
+
+    Refuses with NotAuthorizedException (or UserNotFoundException for a user deleted meanwhile).
+    """
+    claims = verified_claims(call, access_token)
+    if scope and scope not in claims["scope"].split():
+        raise not_authorized("Access Token does not have required scopes")
+    sign_in = call.db.scalars(select(SignIn).where(SignIn.event_id == claims.get("event_id"))).one_or_none()
+    if sign_in is None:
+        raise access_token_revoked() if call.db.get(User, claims["sub"]) else user_not_found()
+    call.about.update(pool=sign_in.user.pool_id, client=sign_in.client_id)
+    if sign_in.revoked_at or not sign_in.user.enabled:
+        raise access_token_revoked()
+    return sign_in
+
+
+def verified_claims(call: Call, access_token: str) -> dict:
+    """The claims of an access token of one of our pools, checked by that pool's access key alone.
+
+    An ID token is signed by another key, so it can never pass for an access token.
+    """
+    pool = call.db.get(Pool, _pool_id(access_token))
+    if pool is None:
+        raise not_authorized("Could not verify signature for Access Token")
+    try:
+        claims = jwt.verify(access_token, keys.public(call, pool, "access"), issue.issuer(call, pool), call.now)
+    except jwt.TokenRefused as refused:
+        if refused.reason == "signature" and _is_id_token(call, pool, access_token):
+            raise invalid_access_token() from None
+        raise not_authorized(REFUSALS[refused.reason]) from None
+    if claims.get("token_use") != "access":
+        raise invalid_access_token()
+    return claims
+
+
+def _is_id_token(call: Call, pool: Pool, token: str) -> bool:
+    try:
+        jwt.verify(token, keys.public(call, pool, "id"), issue.issuer(call, pool), call.now, check_expiry=False)
+    except jwt.TokenRefused:
+        return False
+    return True
+
+
+def _pool_id(token: str) -> str:
+    """Which pool a token claims to come from; it decides only whose keys it is checked with."""
+    try:
+        payload = token.split(".")[1]
+        if len(token) > jwt.LONGEST:
+            raise ValueError
+        issuer = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
+        return issuer.rsplit("/", 1)[-1]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise invalid_access_token() from None
+
+

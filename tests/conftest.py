@@ -1,0 +1,167 @@
+"""Fixtures for every room: a moved clock, a backend on a fresh database, the doors over it.
+
+`backend` runs a test once per way the API can be reached: `local` (in process,
+SQLite), `postgresql` (in process), and `wire` (the Cognito adapter → boto3 → HTTP
+→ our own API). Every answer is held to the model's output shape, every refusal to
+the operation's list of errors.
+"""
+
+import os
+import shutil
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from authservice import create_app
+from authservice.cognito.backend import CognitoBackend
+from authservice.config import Settings
+from authservice.contract import ANONYMOUS, OPERATOR, service
+from authservice.errors import CognitoError
+from authservice.local import database
+from authservice.local.backend import LocalBackend
+from tests.services import postgres as postgres_service
+
+QUICK_HASHES = {"argon2_memory_kib": 64, "argon2_time": 1}
+"""Cheap password hashes: most tests are not about their cost."""
+
+UNLISTED_ERRORS = {"MissingAuthenticationTokenException", "SerializationException", "NotImplementedException",
+                   "UnknownOperationException", "InvalidParameterException"}
+
+
+class Clock:
+    """A clock that only tests move."""
+
+    def __init__(self):
+        self.now = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **duration) -> None:
+        self.now += timedelta(**duration)
+
+
+class HeldToTheModel:
+    """A backend whose every answer and refusal is checked against Cognito's own service model."""
+
+    def __init__(self, backend):
+        self.inner = backend
+
+    def call(self, operation: str, request: dict | None = None, caller=None) -> dict:
+        caller = caller or (ANONYMOUS if service().is_public(operation) else OPERATOR)
+        try:
+            answer = self.inner.call(operation, request or {}, caller)
+        except CognitoError as refusal:
+            allowed = service().errors_of(operation) | UNLISTED_ERRORS
+            assert refusal.code in allowed, f"{operation} may not answer {refusal}"
+            raise
+        assert service().output_problems(operation, answer) == []
+        return answer
+
+    def refusal(self, operation: str, request: dict | None = None, caller=None) -> str:
+        """Call what must be refused; answers 'Code: message'."""
+        with pytest.raises(CognitoError) as caught:
+            self.call(operation, request, caller)
+        return str(caught.value)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """A SQLite file with the newest schema and nothing in it, to copy."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    engine = database.open_engine(f"sqlite:///{path}")
+    database.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this test run; skips where its binaries are not installed."""
+    reason = postgres_service.missing()
+    if reason:
+        if os.environ.get("AUTHSERVICE_REQUIRE_POSTGRES"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres_service.running() as server:
+        yield server
+
+
+def make_settings(instance: Path, **given) -> Settings:
+    return Settings(instance=instance, **{**QUICK_HASHES, **given})
+
+
+@pytest.fixture
+def settings(tmp_path, empty_database) -> Settings:
+    """Settings of a fresh installation on SQLite."""
+    shutil.copy(empty_database, tmp_path / "authservice.db")
+    return make_settings(tmp_path)
+
+
+@pytest.fixture
+def local(settings, clock):
+    """Our own backend in this process, on SQLite, with the moved clock."""
+    backend = LocalBackend(settings, clock)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def app(local, settings):
+    """The whole service as a Flask app."""
+    app = create_app(settings, backend=local)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app):
+    return app.test_cli_runner()
+
+
+@pytest.fixture
+def served(app):
+    """The service over real HTTP on loopback; gives its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(params=["local", "postgresql", "wire"])
+def backend(request, clock, tmp_path):
+    """The contract's backends, each held to the model."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").create_database()
+        inner = LocalBackend(make_settings(tmp_path, database_url=url), clock)
+        request.addfinalizer(inner.close)
+    elif request.param == "local":
+        inner = request.getfixturevalue("local")
+    else:
+        inner = CognitoBackend(make_settings(tmp_path, backend="cognito", region="us-east-1",
+                                             cognito_endpoint_url=request.getfixturevalue("served")),
+                               credentials=("local", "local"))
+    return HeldToTheModel(inner)
+
+
+@pytest.fixture
+def held(local) -> HeldToTheModel:
+    """The local backend, held to the model."""
+    return HeldToTheModel(local)
