@@ -1,0 +1,70 @@
+"""authservice: a reference authentication backend with Cognito-style user pools.
+
+`create_app` reads the settings, builds one backend and hangs the doors on it. It is
+the only place that builds; there is no logic here.
+"""
+
+from flask import Flask, Response, request
+
+from authservice import config
+
+
+def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
+    """The service as a WSGI app. `backend` is given by tests that move its clock."""
+    from authservice import api, logs
+
+    settings = settings or config.load()
+    logs.set_up(settings.log_level)
+    backend = backend or build_backend(settings)
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
+    app.extensions["authservice"] = backend
+    logs.log_requests(app)
+    app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
+    if settings.backend == "local":
+        _hang_local_doors(app, backend, settings)
+    else:
+        from authservice.cognito import domain
+        app.register_blueprint(domain.create(settings))
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response("ok\n", content_type="text/plain")
+
+    @app.errorhandler(500)
+    def bug(error) -> Response:
+        if request.path == "/":
+            return api.answer_bug(error)
+        return Response("Something went wrong.\n", 500, content_type="text/plain")
+
+    return app
+
+
+def build_backend(settings: config.Settings):
+    """Who answers: our own pools, or Amazon's. SettingsError where it can be known that nobody will."""
+    if settings.backend == "cognito":
+        from authservice.cognito.backend import CognitoBackend
+        backend = CognitoBackend(settings)
+        backend.check_ready()
+        return backend
+    from authservice.local.backend import LocalBackend
+    return LocalBackend(settings)
+
+
+def _clock_of(backend):
+    from authservice.local.backend import utc_now
+    return backend.tools.clock if hasattr(backend, "tools") else utc_now
+
+
+def _hang_local_doors(app: Flask, backend, settings: config.Settings) -> None:
+    from authservice import browser, hosted, oauth, outbox
+
+    clock = backend.tools.clock
+    seal = backend.sealer
+    app.session_interface = browser.SealedSessions(
+        lambda plain: seal.seal(plain, "cookie login"), lambda sealed: seal.open(sealed, "cookie login"),
+        settings.https, lambda: clock().timestamp())
+    app.register_blueprint(oauth.create(backend, settings))
+    app.register_blueprint(hosted.create(backend, oauth.authorize_request_reader(backend, settings)))
+    if outbox.enabled(settings):
+        app.register_blueprint(outbox.create(backend, settings))

@@ -1,0 +1,160 @@
+"""Door: POST / with X-Amz-Target. JSON in, JSON out; a refusal becomes `__type` and `message`.
+
+Owns the wire (JSON 1.1, headers, CORS, sizes) and who the caller is (SigV4). Does not own
+what an operation means: that is behind the seam.
+Source: AWS JSON 1.1 protocol; user pools API, "Common errors".
+"""
+
+import json
+import re
+import uuid
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, request
+
+from authservice.config import Settings
+from authservice.contract import ANONYMOUS, Backend, Caller, service
+from authservice.crypto import sigv4
+from authservice.errors import CognitoError, internal_error, invalid_parameter
+from authservice.local.backend import utc_now
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+LONGEST_BODY = 1024 * 1024
+"""Bytes of a request body."""
+PREFLIGHT_SECONDS = 172800
+NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
+LONGEST_HEADER = 2048
+EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+
+def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
+    """The door as a blueprint over a backend; `clock` judges the age of signatures."""
+    door = Blueprint("api", __name__)
+    contract = service()
+
+    @door.post("/", provide_automatic_options=False)
+    def answer() -> Response:
+        request_id = str(uuid.uuid4())
+        try:
+            operation = g.operation = _operation(contract)
+            wire = _body()
+            # Who asks is settled before what he asks is looked at.
+            caller = _caller(contract, operation, settings, clock)
+            asked = contract.decode(operation, wire)
+            g.client_id, g.pool_id = asked.get("ClientId"), asked.get("UserPoolId")
+            result = backend.call(operation, asked, caller)
+            body = json.dumps(contract.encode(operation, result)) if contract.has_output(operation) else ""
+            return _response(body, 200, request_id)
+        except CognitoError as refusal:
+            return _refusal(refusal, request_id)
+
+    @door.route("/", methods=["OPTIONS"], provide_automatic_options=False)
+    def preflight() -> Response:
+        answer = Response(status=200)
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers["Access-Control-Allow-Methods"] = "POST, OPTIONS"
+        answer.headers["Access-Control-Allow-Headers"] = request.headers.get(
+            "Access-Control-Request-Headers", "content-type,x-amz-target,x-amz-user-agent,cache-control")
+        answer.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        answer.headers["Vary"] = "Access-Control-Request-Headers"
+        return answer
+
+    @door.get("/", provide_automatic_options=False)
+    def about() -> Response:
+        text = ("authservice: a user pools API answers at POST / of this address.\n"
+                "Point boto3, the AWS CLI or Amplify here as their endpoint; the README shows how.\n")
+        return Response(text, content_type="text/plain; charset=utf-8")
+
+    return door
+
+
+def answer_bug(error: Exception) -> Response:
+    """What a guest of this door sees of a bug: InternalErrorException, nothing else."""
+    return _refusal(internal_error(), str(uuid.uuid4()))
+
+
+def _operation(contract) -> str:
+    prefix, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
+    if prefix != contract.target_prefix or operation not in contract.operations:
+        raise CognitoError("UnknownOperationException", "")
+    return operation
+
+
+def _body() -> object:
+    if (request.content_length or 0) > LONGEST_BODY:
+        raise invalid_parameter(f"The request body is longer than {LONGEST_BODY} bytes.")
+    data = request.get_data(cache=True)
+    try:
+        return json.loads(data) if data else {}
+    except (ValueError, RecursionError):
+        raise CognitoError("SerializationException", "The request body is not JSON") from None
+
+
+def _caller(contract, operation: str, settings: Settings, clock) -> Caller:
+    """Who asks. Only operations that Cognito authorises by IAM need a signature; on others it is not looked at.
+
+    With access keys set, the signature is verified. Without, on loopback alone, any
+    credentials do, as developers' tools have it.
+    """
+    if contract.is_public(operation):
+        return ANONYMOUS
+    headers = dict(request.headers)
+    if settings.access_keys:
+        try:
+            key = sigv4.verify(request.method, request.path, request.query_string.decode(), headers,
+                               request.get_data(), settings.keys_by_id.get, clock())
+        except sigv4.SignatureRefused as refused:
+            raise CognitoError(refused.code, refused.message) from None
+        return Caller("iam", key)
+    key = sigv4.access_key_of(headers)
+    if key is None:
+        raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    _refuse_strangers()
+    return Caller("iam", key)
+
+
+def _refuse_strangers() -> None:
+    """While any credentials do, only this machine may administer: no other host, no web page from elsewhere.
+
+    A page from anywhere can make a browser send requests to loopback; its Origin tells, and
+    for a rebound DNS name the Host. Behind a proxy everybody seems to come from this machine.
+    """
+    names = [_name_in(f"//{request.host}")]
+    if "Origin" in request.headers:
+        names.append(_name_in(request.headers["Origin"]))
+    local = all(name in LOOPBACK_NAMES or name.endswith(".localhost") for name in names)
+    proxied = any(name in request.headers for name in PROXY_HEADERS)
+    if not local or proxied or request.remote_addr not in (None, "127.0.0.1", "::1"):
+        raise CognitoError("AccessDeniedException", "Admin operations without access keys are for this machine only; "
+                           "set AUTHSERVICE_ACCESS_KEYS to allow others.")
+
+
+def _name_in(address: str) -> str:
+    """The host name of an address; "" of what is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _refusal(refusal: CognitoError, request_id: str) -> Response:
+    g.outcome = refusal.code
+    member = "Message" if refusal.code == "SerializationException" else "message"
+    body = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
+    answer = _response(json.dumps(body), refusal.status, request_id)
+    answer.headers["x-amzn-ErrorType"] = f"{refusal.code}:"
+    # A message may quote the request: what is no header text is left out, and the rest of a long one.
+    answer.headers["x-amzn-ErrorMessage"] = NOT_IN_A_HEADER.sub("?", refusal.message)[:LONGEST_HEADER].strip()
+    return answer
+
+
+def _response(body: str, status: int, request_id: str) -> Response:
+    g.request_id = request_id
+    answer = Response(body, status, content_type=CONTENT_TYPE)
+    answer.headers["x-amzn-RequestId"] = request_id
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,273 @@
+"""The command `authservice`: Flask's own CLI group, with what an operator of the service needs.
+
+Owns the words of the shell. Works on the same backend as the doors.
+"""
+
+import json
+import os
+import socket
+import sys
+from functools import wraps
+
+import click
+from flask.cli import FlaskGroup
+
+from authservice import build_backend, config
+from authservice.config import Settings, SettingsError
+from authservice.contract import OPERATOR, service
+from authservice.errors import CognitoError
+
+THREADS = 4
+"""Threads of a worker: hashing and signing let go of the interpreter, so a few keep a core busy."""
+STOP_SECONDS = 30
+"""How long a stopped worker may take to finish what it has begun."""
+
+
+def _make_app():
+    from authservice import create_app
+    return create_app()
+
+
+@click.group(cls=FlaskGroup, create_app=_make_app, add_default_commands=True)
+def cli():
+    """A reference authentication backend with Cognito-style user pools.
+
+    \b
+    Examples:
+      authservice serve                       the service on http://localhost:8400
+      authservice seed pools.toml             make the pools, clients and users of a file
+      authservice call ListUserPools '{"MaxResults": 10}'
+      authservice outbox                      the messages sent in development
+      authservice keys rotate us-east-1_AbC123xYz
+    """
+
+
+def main():
+    """The entry point of the command."""
+    cli.main(prog_name="authservice")
+
+
+def plainly(command):
+    """A mistake in the settings or a refused call is one line and exit code 1, not a trace."""
+
+    @wraps(command)
+    def run(*args, **given):
+        try:
+            return command(*args, **given)
+        except (SettingsError, CognitoError, OSError) as error:
+            raise click.ClickException(str(error)) from None
+
+    return run
+
+
+def local_backend(settings: Settings):
+    if settings.backend != "local":
+        raise SettingsError("this command is for backend local; with cognito, Amazon keeps the pools")
+    return build_backend(settings)
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=int, help="TCP port (default 8400).")
+@click.option("--workers", type=int, help="Worker processes (default 1).")
+@plainly
+def serve(host, port, workers):
+    """Serve by granian until interrupted.
+
+    \b
+    Examples:
+      authservice serve --port 9000
+      AUTHSERVICE_ACCESS_KEYS=AKIDEXAMPLE:secret authservice serve --host 0.0.0.0 --workers 2
+    """
+    given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value}
+    settings = config.load(**given)
+    check_posture(settings)
+    _check_port_is_free(settings)
+    for name in ("host", "port", "public_url"):  # the worker processes read the settings anew
+        os.environ[f"AUTHSERVICE_{name.upper()}"] = str(getattr(settings, name))
+    _prepare(settings)
+    for line in posture(settings):
+        click.echo(line)
+    sys.stdout.flush()
+    _run_granian(settings)
+
+
+def _prepare(settings: Settings) -> None:
+    """What one process must do before the workers start: the schema, and last time's expired rows."""
+    backend = build_backend(settings)
+    if settings.backend == "local":
+        from authservice.local import housekeeping
+        backend.run(housekeeping.prune)
+        backend.close()
+
+
+def check_posture(settings: Settings) -> None:
+    """Refuse to open the admin operations to a network without access keys."""
+    if not settings.on_loopback and not settings.access_keys:
+        raise SettingsError(f"host {settings.host} is reachable from elsewhere: set AUTHSERVICE_ACCESS_KEYS=ID:SECRET "
+                            "first (who may call admin operations), or listen on 127.0.0.1")
+
+
+def posture(settings: Settings) -> list[str]:
+    """The first lines of a start: where it is reached, and which conveniences are open."""
+    from authservice import outbox
+    lines = [f"authservice: {settings.public_url} (backend {settings.backend}, listening on "
+             f"{settings.host}:{settings.port})"]
+    if settings.access_keys:
+        lines.append("admin operations: SigV4 signatures are verified against the access keys")
+    else:
+        lines.append("admin operations: any credentials are accepted, from this machine only (development)")
+    if settings.backend == "local" and outbox.enabled(settings):
+        lines.append(f"messages: shown at {settings.public_url}/outbox, not sent (development)")
+    return lines
+
+
+def _check_port_is_free(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+                                "choose another --port") from None
+
+
+def _run_granian(settings: Settings) -> None:
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    Granian("authservice:create_app", address=settings.host, port=settings.port, interface=Interfaces.WSGI,
+            factory=True, workers=settings.workers, blocking_threads=THREADS, log_level=LogLevels.warning,
+            workers_kill_timeout=STOP_SECONDS).serve()
+
+
+@cli.command()
+@click.argument("operation")
+@click.argument("request_json", metavar="JSON", default="{}")
+@plainly
+def call(operation, request_json):
+    """Call one API operation as an operator, on whichever backend is set.
+
+    \b
+    Example:
+      authservice call AdminGetUser '{"UserPoolId": "us-east-1_Demo00001", "Username": "demo@example.com"}'
+    """
+    contract = service()
+    try:
+        asked = contract.decode(operation, json.loads(request_json))
+    except ValueError as error:
+        raise click.ClickException(f"the request is not JSON: {error}") from None
+    answer = build_backend(config.load()).call(operation, asked, OPERATOR)
+    click.echo(json.dumps(contract.encode(operation, answer), indent=2))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@plainly
+def seed(file):
+    """Make the pools, app clients, groups and users that a TOML file describes. Run it as often as you like."""
+    from authservice.local import seed as seeds
+    try:
+        report = seeds.apply(local_backend(config.load()), file)
+    except seeds.SeedError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(report)
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--to", help="Only messages to this address.")
+@click.pass_context
+@plainly
+def outbox(context, to):
+    """Show the messages that wait in the outbox, newest first."""
+    if context.invoked_subcommand:
+        return
+    from authservice.local.messaging import outbox as messages
+    for message in messages.recent(local_backend(config.load()), to):
+        click.echo(f"{message['sent_at']}  {message['medium']:5}  {message['to']}  [{message['purpose']}]")
+        click.echo(f"    {message['text']}\n")
+
+
+@outbox.command()
+@plainly
+def deliver():
+    """Try now to send what is due by SMTP."""
+    sent = local_backend(config.load()).courier.deliver_due()
+    click.echo(f"{sent} sent")
+
+
+@cli.group()
+def keys():
+    """The signing keys of the pools."""
+
+
+@keys.command()
+@click.argument("pool_id", required=False)
+@plainly
+def rotate(pool_id):
+    """Sign with new keys from now on (all pools, or one); the old public keys stay published as long as needed."""
+    from authservice.local.accounts import directory
+    from authservice.local.tokens import keys as ring
+
+    backend = local_backend(config.load())
+    for each in [pool_id] if pool_id else _pool_ids(backend):
+        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each)))
+        click.echo(f"{each}: new keys sign; {len(retired)} old ones stay published until their tokens have expired")
+
+
+@keys.command("list")
+@plainly
+def list_keys():
+    """Which keys sign, and which are still published."""
+    from sqlalchemy import select
+    from authservice.local.models import SigningKey
+
+    def rows(work):
+        return work.db.scalars(select(SigningKey).order_by(SigningKey.pool_id, SigningKey.created_at)).all()
+
+    for key in local_backend(config.load()).run(rows):
+        state = f"published until {key.served_until:%Y-%m-%d %H:%M} UTC" if key.served_until else "signing"
+        click.echo(f"{key.pool_id}  {key.use:6}  {key.kid}  {state}")
+
+
+def _pool_ids(backend) -> list[str]:
+    from sqlalchemy import select
+    from authservice.local.models import Pool
+    return list(backend.run(lambda work: work.db.scalars(select(Pool.id).order_by(Pool.id)).all()))
+
+
+@cli.group()
+def db():
+    """The database."""
+
+
+@db.command("upgrade")
+@plainly
+def upgrade_database():
+    """Bring the schema to the newest revision (also done at every start)."""
+    settings = config.load()
+    local_backend(settings).close()
+    click.echo("the database is up to date")
+
+
+@db.command()
+@plainly
+def prune():
+    """Remove what has expired: sessions, codes, tokens, counters."""
+    from authservice.local import housekeeping
+    removed = local_backend(config.load()).run(housekeeping.prune)
+    click.echo(f"{removed} expired rows removed")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=int, default=8401, help="TCP port.")
+@plainly
+def demo(host, port):
+    """Serve the demo site, a small application that signs its users in here."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    Granian("authservice.demo:create_app", address=host, port=port, interface=Interfaces.WSGI, factory=True,
+            workers=1, blocking_threads=THREADS, log_level=LogLevels.warning).serve()

@@ -1,0 +1,1 @@
+"""The other side of the seam: a real Amazon Cognito user pool."""

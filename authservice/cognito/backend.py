@@ -1,0 +1,66 @@
+"""CognitoBackend: the same call, forwarded by boto3 to a real user pool.
+
+Owns nothing of what is answered: request and answer pass through untouched, a
+ClientError becomes CognitoError. Does not own the browser flows (domain.py).
+"""
+
+import boto3
+from botocore import UNSIGNED, xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+
+from authservice.config import Settings, SettingsError
+from authservice.contract import ANONYMOUS, Caller, service
+from authservice.errors import CognitoError
+
+TIMEOUT_SECONDS = 10
+
+
+class CognitoBackend:
+    """Amazon's user pools, through the usual AWS credential chain."""
+
+    def __init__(self, settings: Settings, credentials: tuple[str, str] | None = None):
+        """`credentials` is (access key id, secret) where the usual chain is not meant, as in tests."""
+        self.settings = settings
+        self.contract = service()
+        key, secret = credentials or (None, None)
+        region = settings.cognito_region or settings.cognito_user_pool_id.partition("_")[0] or settings.region
+        try:
+            session = boto3.Session(key, secret, profile_name=settings.cognito_profile or None, region_name=region)
+        except ProfileNotFound as error:
+            raise SettingsError(f"cognito_profile: {error}") from None
+        self.has_credentials = session.get_credentials() is not None
+        self._client = session.client(
+            "cognito-idp", endpoint_url=settings.cognito_endpoint_url or None,
+            # The service itself refuses what is wrong, in its own words.
+            config=Config(parameter_validation=False, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS,
+                          retries={"max_attempts": 2, "mode": "standard"},
+                          signature_version=None if self.has_credentials else UNSIGNED))
+
+    def check_ready(self) -> None:
+        """Refuse to start where it can be known now that no call will succeed: SettingsError says what to set."""
+        if not self.settings.cognito_user_pool_id:
+            raise SettingsError("backend cognito: set AUTHSERVICE_COGNITO_USER_POOL_ID to the id of your user pool")
+        if not self.has_credentials:
+            raise SettingsError("backend cognito: no AWS credentials found; set AWS_PROFILE or "
+                                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AUTHSERVICE_COGNITO_PROFILE")
+
+    def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
+        """Forward one API operation; see contract.Backend.call.
+
+        Our own credentials sign what only an administrator may do, so the caller must be one.
+        """
+        self.contract.operation(operation)
+        if not (caller.is_administrator or self.contract.is_public(operation)):
+            raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+        try:
+            answer = getattr(self._client, xform_name(operation))(**request)
+        except ClientError as error:
+            details = error.response["Error"]
+            raise CognitoError(details.get("Code", "InternalErrorException"), details.get("Message", "")) from None
+        except NoCredentialsError:
+            raise CognitoError("InternalErrorException", "No AWS credentials to call Amazon Cognito with.") from None
+        except BotoCoreError as error:
+            raise CognitoError("InternalErrorException", f"Amazon Cognito cannot be reached: {error}") from None
+        answer.pop("ResponseMetadata", None)
+        return answer
