@@ -1,0 +1,71 @@
+"""The login pages: a door of HTML forms onto the seam.
+
+Owns the journeys (one module each), their templates and the stylesheet. A page needs no script. Every page
+carries the authorize request in its address and ends at `/oauth2/authorize`, which decides what follows.
+Knows no rule and no row: forms become requests to Backend.call, refusals become notices.
+To add a page: a function tagged `@page` (with its challenge, if it answers one), a template, its module here.
+"""
+import re
+from collections.abc import Callable
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from authservice import browser
+from authservice.contract import Backend
+from authservice.errors import CognitoError
+from authservice.hosted import authenticator, new_password, recovery, sign_in, sign_up  # noqa: F401  tags
+from authservice.hosted import plain_pages
+from authservice.hosted.journey import PAGES, Journey, Page
+
+FORM_BYTES = 32_768
+
+
+class AnyCase(BaseConverter):
+    """A path in any letter case: Cognito's own documents write its pages' paths in several ways."""
+
+    part_isolating = False
+
+    def __init__(self, url_map, path: str):
+        super().__init__(url_map)
+        self.regex = f"(?i:{re.escape(path)})"
+
+
+def create(backend: Backend, read_request: Callable) -> Blueprint:
+    """The pages on this backend.
+
+    `read_request(args)` gives the valid authorize request of a query, or aborts with the answer to a bad one.
+    """
+    pages = Blueprint("hosted", __name__, template_folder="templates", static_folder="static",
+                      static_url_path="/hosted/static")
+    pages.record_once(lambda state: state.app.url_map.converters.update(anycase=AnyCase))
+
+    def route(path: str, name: str, view: Callable[[], Response], methods=("GET",)) -> None:
+        def named(_: str) -> Response:
+            g.operation = f"{request.method} {path}"  # for the log
+            return view()
+
+        pages.add_url_rule(f"/<anycase('{path[1:]}'):_>", name, named, methods=methods)
+
+    def serve(page: Page) -> Callable[[], Response]:
+        return lambda: Journey(backend, read_request(request.args)).answer(page)
+
+    for page in PAGES:
+        route(page.path, page.path[1:].replace("/", "_"), serve(page), ("GET", "POST"))
+    route("/signedout", "signed_out", lambda: plain_pages.signed_out(backend))
+    route("/error", "error", lambda: plain_pages.error(backend))
+    route("/confirmUser", "confirm_user", lambda: plain_pages.confirm_user(backend))
+
+    pages.before_request(limit_forms)
+    pages.after_request(browser.secure_headers)
+    for refusal in (HTTPException, 500):  # by number too, for a page's bug is answered by a page
+        pages.register_error_handler(refusal, lambda error: plain_pages.error_page(error.code))
+    pages.register_error_handler(CognitoError, lambda error: plain_pages.error_page(error.status, error.code))
+    pages.context_processor(lambda: {"csrf_token": browser.csrf_token})
+    return pages
+
+
+def limit_forms() -> None:
+    """No form of ours is larger (S9)."""
+    request.max_content_length = request.max_form_memory_size = FORM_BYTES

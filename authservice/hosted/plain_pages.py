@@ -1,0 +1,51 @@
+"""Pages that serve no authorize request: signed out, an error's page, the link from a confirmation mail."""
+import uuid
+
+from flask import Response, g, render_template, request
+
+from authservice.contract import HOSTED, Backend
+from authservice.errors import CognitoError
+
+# What /oauth2/authorize and /logout may say here: RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6,
+# Cognito's own.
+CODES = {"redirect_mismatch", "invalid_request", "invalid_client", "unauthorized_client", "invalid_scope",
+         "unsupported_response_type", "access_denied", "server_error", "temporarily_unavailable",
+         "login_required", "request_not_supported", "request_uri_not_supported"}
+
+
+def signed_out(backend: Backend) -> Response:
+    return _page("signed_out.html")
+
+
+def error(backend: Backend) -> Response:
+    """Say what went wrong with a request that may not be redirected.
+
+    The page lends its voice to nobody's text: of what the address carries, only a known code is told.
+    """
+    code = request.args.get("error", "")
+    return error_page(400, code if code in CODES else "")
+
+
+def confirm_user(backend: Backend) -> Response:
+    """Confirm the account whose mailed link this is; nobody is signed in by it."""
+    members = {"ClientId": "client_id", "Username": "user_name", "ConfirmationCode": "confirmation_code"}
+    try:
+        given = {member: request.args.get(name, "") for member, name in members.items()}
+        backend.call("ConfirmSignUp", given, HOSTED)
+    except CognitoError as refusal:
+        if refusal.status >= 500:
+            raise
+        g.outcome = refusal.code
+        return _page("confirmed.html", 400, refusal=refusal)
+    return _page("confirmed.html", refusal=None)
+
+
+def error_page(status: int, code: str = "") -> Response:
+    """The page for a request that leads nowhere, with the id under which the log has it (S10)."""
+    g.request_id = g.get("request_id") or str(uuid.uuid4())
+    g.outcome = code or status
+    return _page("error.html", status, status=status, code=code, request_id=g.request_id)
+
+
+def _page(template: str, http_status: int = 200, **values) -> Response:
+    return Response(render_template(f"hosted/{template}", journey=None, **values), http_status)
