@@ -1,0 +1,70 @@
+"""The OAuth 2.0 and OpenID Connect door: what a Cognito domain and its issuer answer.
+
+Owns the protocol, one module an endpoint: authorize, token, userinfo, revoke, logout, discovery; server.py
+and grants.py bind Authlib to our tokens, clients.py authenticates app clients, pools.py knows which pool is
+meant. Does not own sign-in (hosted/), who sits at the browser (browser.py) or what is in a token
+(local/tokens).
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+
+from authlib.oauth2.rfc6749 import OAuth2Error
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from authservice.config import Settings
+from authservice.errors import CognitoError
+from authservice.oauth import answers, authorize, discovery, logout, revoke, token, userinfo
+
+LONGEST_BODY = 65_536
+"""Bytes of a form (S9)."""
+BY_BROWSER = {"oauth.authorize", "oauth.logout"}
+"""Endpoints that people are sent to; the others are for programs, scripts of any origin among them (A10)."""
+
+
+def create(backend, settings: Settings) -> Blueprint:
+    """The endpoints on a LocalBackend."""
+    door = Blueprint("oauth", __name__)
+
+    def route(path: str, name: str, view: Callable[..., Response], *methods: str) -> None:
+        door.add_url_rule(path, name, lambda **names: view(backend, **names), methods=methods)
+
+    route("/oauth2/authorize", "authorize", authorize.answer, "GET", "POST")
+    route("/logout", "logout", logout.answer, "GET", "POST")
+    route("/oauth2/token", "token", token.answer, "POST")
+    route("/oauth2/revoke", "revoke", revoke.answer, "POST")
+    route("/oauth2/userInfo", "userinfo", userinfo.answer, "GET", "POST")
+    route("/<pool_id>/.well-known/openid-configuration", "configuration", discovery.configuration, "GET")
+    route("/<pool_id>/.well-known/jwks.json", "jwks", discovery.jwks, "GET")
+
+    door.before_request(_begin)
+    door.after_request(lambda answer: answers.dress(answer, settings.https, request.endpoint not in BY_BROWSER))
+    door.register_error_handler(OAuth2Error, answers.refusal)
+    door.register_error_handler(CognitoError, _refuse)
+    door.register_error_handler(HTTPException, lambda error: _say("invalid_request", error.code))
+    door.register_error_handler(500, lambda error: _say("server_error", 500))
+    return door
+
+
+def authorize_request_reader(backend, settings: Settings) -> Callable:
+    """What the hosted pages read their query with: `read_request(args)` gives the valid authorize.AuthorizeRequest."""
+    return authorize.reader(backend)
+
+
+def _begin() -> None:
+    g.request_id = str(uuid.uuid4())
+    request.max_content_length = request.max_form_memory_size = LONGEST_BODY
+
+
+def _refuse(refusal: CognitoError) -> Response:
+    return _say("server_error", refusal.status) if request.endpoint in BY_BROWSER else answers.refusal(refusal)
+
+
+def _say(error: str, status: int) -> Response:
+    """What went wrong before or beside the protocol; nothing of how."""
+    g.outcome = error
+    if request.endpoint in BY_BROWSER:
+        return answers.Redirect(answers.error_page(error))
+    return Response(json.dumps({"error": error}), status, content_type="application/json")

@@ -1,0 +1,94 @@
+"""How the endpoints answer: redirects, refusals as JSON, the headers of a Cognito domain, CORS.
+
+Source: RFC 6749 sections 4.1.2 and 5.2, RFC 9207; Developer Guide, "User pool endpoints and managed login
+reference".
+"""
+
+import json
+from urllib.parse import quote, urlencode
+
+from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error
+from flask import Response, g, request
+
+from authservice.errors import CognitoError
+
+COMMON = {"X-Content-Type-Options": "nosniff", "X-XSS-Protection": "1; mode=block", "X-Frame-Options": "DENY",
+          "Referrer-Policy": "no-referrer"}
+NEVER_CACHED = {"Cache-Control": "no-cache, no-store, max-age=0, must-revalidate", "Pragma": "no-cache", "Expires": "0"}
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate, "
+        "x-amz-cognito-request-id"}
+PREFLIGHT = {"Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400",
+             "Access-Control-Allow-Headers": "authorization, content-type, accept, cache-control, "
+             "x-amz-user-agent"}
+"""Amplify sends x-amz-user-agent with its token requests from browsers."""
+
+
+class Redirect(Response):
+    """A redirect to exactly this address: Werkzeug would write an app's `myapp:///x` as `myapp:/x`."""
+
+    def __init__(self, location: str, status: int = 302):
+        super().__init__("", status, {"Location": location})
+        self.exact_location = location
+
+    def get_wsgi_headers(self, environ):
+        headers = super().get_wsgi_headers(environ)
+        if self.exact_location.isascii():
+            headers["Location"] = self.exact_location
+        return headers
+
+
+def here(path: str, query: str = "") -> str:
+    """An address of ours at the host the guest used; relative, so that no Host header decides where it leads."""
+    return f"{request.script_root}{path}" + (f"?{query}" if query else "")
+
+
+def error_page(code: str, client_id: str | None = None) -> str:
+    """The address of the page that tells an error where no app may be told."""
+    g.outcome = code
+    return here("/error", urlencode({"error": code, **({"client_id": client_id[:128]} if client_id else {})}))
+
+
+def address(uri: str, parameters: dict, fragment: bool = False) -> str:
+    """A registered URI, as it is written there, with these parameters at its end."""
+    sign = "#" if fragment else "&" if "?" in uri else "?"
+    return uri + sign + urlencode(parameters, quote_via=quote)
+
+
+def back(redirect_uri: str, parameters: dict, state: str | None, issuer: str, fragment: bool = False) -> tuple:
+    """Authlib's form of a redirect to the app, with its state and who answers (RFC 9207)."""
+    parameters = {**parameters, **({"state": state} if state else {}), "iss": issuer}
+    return 302, "", [("Location", address(redirect_uri, parameters, fragment))]
+
+
+def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> Response:
+    """A response from Authlib's form of one."""
+    location = dict(headers).get("Location")
+    if location:
+        return Redirect(location, status)
+    return Response(json.dumps(body) if isinstance(body, dict) else body, status, headers)
+
+
+def refusal(error: OAuth2Error | CognitoError) -> Response:
+    """A refusal as JSON. What local/ refuses is the grant; only our own fault is another thing."""
+    if isinstance(error, CognitoError):
+        described = "".join(c for c in error.message if " " <= c <= "~" and c not in '"\\')
+        error = (InvalidGrantError(described) if error.status < 500 else
+                 OAuth2Error(described, error="server_error", status_code=error.status))
+    g.outcome = error.error
+    return response(*error())
+
+
+def dress(answer: Response, https: bool, open_to_scripts: bool) -> Response:
+    """Add the headers every answer has; what an endpoint has set itself stays."""
+    headers = {**COMMON, "x-amz-cognito-request-id": g.request_id}
+    if "Cache-Control" not in answer.headers:
+        headers |= NEVER_CACHED
+    if https:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if open_to_scripts:
+        headers |= CORS
+        if request.method == "OPTIONS":
+            headers |= PREFLIGHT
+    for name, value in headers.items():
+        answer.headers.setdefault(name, value)
+    return answer

@@ -1,0 +1,124 @@
+"""App clients as Authlib sees them, and how they prove themselves.
+
+Owns client authentication at /oauth2/token and /oauth2/revoke: by HTTP Basic, by parameters in the body, or
+(a client without secret) by its id alone; one way a request.
+Source: RFC 6749 sections 2.3 and 3.2.1; Developer Guide, "Token endpoint".
+"""
+
+import base64
+import binascii
+import hmac
+from urllib.parse import unquote
+
+from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError, OAuth2Request
+
+from authservice.local.accounts.client_settings import SYSTEM_SCOPES
+from authservice.local.call import Call
+from authservice.local.models import AppClient
+from authservice.oauth import pools
+
+GRANT_OF_RESPONSE_TYPE = {"code": "authorization_code", "token": "implicit"}
+FLOW_OF_GRANT = {"authorization_code": "code", "implicit": "implicit", "client_credentials": "client_credentials"}
+"""The names that AllowedOAuthFlows has for grant types."""
+
+
+class Client(ClientMixin):
+    """An app client's row with the questions Authlib asks it."""
+
+    def __init__(self, row: AppClient):
+        self.row = row
+        self.scopes = row.settings.get("AllowedOAuthScopes", [])
+
+    @property
+    def uses_oauth(self) -> bool:
+        return self.row.settings.get("AllowedOAuthFlowsUserPoolClient", False)
+
+    def get_client_id(self) -> str:
+        return self.row.id
+
+    def get_default_redirect_uri(self) -> None:
+        """Cognito wants the redirect URI named in every request."""
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Byte for byte one of CallbackURLs (A1); nothing is parsed."""
+        return redirect_uri in self.row.settings.get("CallbackURLs", [])
+
+    def check_response_type(self, response_type: str) -> bool:
+        return self.check_grant_type(GRANT_OF_RESPONSE_TYPE.get(response_type, ""))
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Whether the app client may use a grant. Who has a refresh token may use it, API sign-ins included."""
+        if grant_type == "refresh_token":
+            return True
+        allowed = self.uses_oauth and FLOW_OF_GRANT.get(grant_type) in self.row.settings.get("AllowedOAuthFlows", [])
+        return allowed and (grant_type != "client_credentials" or bool(self.row.secrets))
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """The scopes to grant: those asked for, or all of the client's; None if it may not have one of them."""
+        return _granted(scope, self.scopes)
+
+    def get_machine_scope(self, scope: str | None) -> str | None:
+        """The same for client_credentials: there is no user, so only resource servers' scopes."""
+        return _granted(scope, [name for name in self.scopes if name not in SYSTEM_SCOPES])
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return (method == "none") == (not self.row.secrets)
+
+
+def _granted(asked: str | None, allowed: list[str]) -> str | None:
+    names = list(dict.fromkeys(asked.split())) if asked and asked.strip() else allowed
+    return " ".join(names) if names and set(names) <= set(allowed) else None
+
+
+class ClientRefused(InvalidClientError):
+    """invalid_client, the same for an unknown client and a wrong secret (T6).
+
+    Differs: who tried by Authorization header gets the 401 and challenge that RFC 6749 section 5.2 wants.
+    """
+
+    def __init__(self, by_header: bool):
+        super().__init__(status_code=401 if by_header else 400)
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        challenge = [("WWW-Authenticate", 'Basic realm="authservice", charset="UTF-8"')]
+        return super(InvalidClientError, self).get_headers() + (challenge if self.status_code == 401 else [])
+
+
+def authenticate(call: Call, request: OAuth2Request) -> Client:
+    """The app client that made the request, once it has proved itself; sets `auth_method` of the request."""
+    client_id, secret = request.form.get("client_id"), request.form.get("client_secret")
+    by_header = "Authorization" in request.headers
+    if by_header:
+        if secret:
+            raise InvalidRequestError("Use one way of client authentication, not two.")
+        named, secret = _basic(request.headers["Authorization"])
+        if client_id not in (None, named):
+            raise InvalidRequestError("The body and the Authorization header name different clients.")
+        client_id = named
+    row = pools.find_client(call, client_id)
+    if row is None or not knows_secret(call, row, secret):
+        raise ClientRefused(by_header)
+    by_secret = "client_secret_basic" if by_header else "client_secret_post"
+    request.auth_method = by_secret if row.secrets else "none"
+    request.client = Client(row)
+    return request.client
+
+
+def _basic(header: str) -> tuple[str, str | None]:
+    """(client id, secret) of an Authorization header; a form that is none refuses."""
+    scheme, _, credentials = header.partition(" ")
+    try:
+        client_id, colon, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise ClientRefused(True) from None
+    if scheme.lower() != "basic" or not colon:
+        raise ClientRefused(True)
+    return unquote(client_id), unquote(secret) or None
+
+
+def knows_secret(call: Call, client: AppClient, given: str | None) -> bool:
+    """Whether `given` is one of the client's secrets, or nothing for a client that has none; in constant time."""
+    if not client.secrets:
+        return given is None
+    return any([hmac.compare_digest(call.vault.read(secret, "secret"), (given or "").encode())
+                for secret in client.secrets])

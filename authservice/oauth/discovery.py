@@ -1,0 +1,73 @@
+"""/{poolId}/.well-known/: what a client library needs to know of a pool, and its public keys.
+
+The issuer is {public URL}/{poolId}, whichever host was asked; the endpoints are at the public URL's root.
+Source: OpenID Connect Discovery 1.0, RFC 8414, RFC 9207; Developer Guide, "User pool endpoints".
+"""
+
+import json
+
+from flask import Response, g
+
+from authservice.contract import ANONYMOUS
+from authservice.local.call import Call
+from authservice.local.models import Pool
+from authservice.local.tokens import issue, keys
+from authservice.oauth import pools
+
+CACHED_SECONDS = 300
+"""Short, so that a rotation of keys reaches also those who do not ask again for a kid they do not know."""
+AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+TOKEN_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "cognito:username", "cognito:groups"]
+
+
+def configuration(backend, pool_id: str) -> Response:
+    """openid-configuration: Cognito's members, and those that strict clients look for besides."""
+    return _answer(backend, pool_id, _metadata)
+
+
+def jwks(backend, pool_id: str) -> Response:
+    """The keys that tokens which still live may be signed with."""
+    return _answer(backend, pool_id, lambda call, pool: {"keys": keys.jwks(call, pool)})
+
+
+def _answer(backend, pool_id: str, document) -> Response:
+    def work(call: Call) -> dict | None:
+        pool = pools.find_pool(call, pool_id)
+        return pool and document(call, pool)
+
+    found = backend.run(work, ANONYMOUS)
+    if found is None:
+        g.outcome = "ResourceNotFoundException"
+        body = {"code": "BadRequest", "message": "The specified user pool does not exist."}
+        return Response(json.dumps(body), 404, content_type="application/json")
+    g.pool_id = pool_id
+    return Response(json.dumps(found), content_type="application/json",
+                    headers={"Cache-Control": f"public, max-age={CACHED_SECONDS}"})
+
+
+def _metadata(call: Call, pool: Pool) -> dict:
+    url, issuer = call.settings.public_url, issue.issuer(call, pool)
+    attributes = [entry["Name"] for entry in pool.schema if ":" not in entry["Name"] and entry["Name"] != "sub"]
+    return {
+        "authorization_endpoint": f"{url}/oauth2/authorize",
+        "authorization_response_iss_parameter_supported": True,
+        "claims_parameter_supported": False,
+        "claims_supported": TOKEN_CLAIMS + attributes,
+        "code_challenge_methods_supported": ["S256"],
+        "end_session_endpoint": f"{url}/logout",
+        "grant_types_supported": ["authorization_code", "implicit", "refresh_token", "client_credentials"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "response_modes_supported": ["query", "fragment"],
+        "response_types_supported": ["code", "token"],
+        "revocation_endpoint": f"{url}/oauth2/revoke",
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "subject_types_supported": ["public"],
+        "token_endpoint": f"{url}/oauth2/token",
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "userinfo_endpoint": f"{url}/oauth2/userInfo",
+    }

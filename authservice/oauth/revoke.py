@@ -1,0 +1,51 @@
+"""POST /oauth2/revoke: end a refresh token and every token of its sign-in.
+
+As in Cognito only refresh tokens are taken, and success has no body. A token that is unknown, or another app
+client's, is answered like a revoked one.
+Source: RFC 7009; Developer Guide, "Revoke endpoint".
+"""
+
+from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc7009 import RevocationEndpoint as AuthlibRevocationEndpoint
+from flask import Response
+
+from authservice.contract import ANONYMOUS
+from authservice.local.call import digest
+from authservice.local.models import RefreshToken, SignIn
+from authservice.local.tokens import refresh
+from authservice.oauth import server
+
+
+class RevocationEndpoint(AuthlibRevocationEndpoint):
+    """Authlib's endpoint, bound to the families of local/tokens/refresh.py."""
+
+    def authenticate_token(self, request, client) -> SignIn | None:
+        """The sign-in that the refresh token belongs to. `token_type_hint` may say what it likes."""
+        token, call = request.form.get("token"), self.server.call
+        if token is None:
+            raise InvalidRequestError("Missing token.")
+        if not client.row.revocable:
+            raise InvalidRequestError("Token revocation is not enabled for this client.")
+        if token.count(".") == 2:  # a JWT
+            raise OAuth2Error("Only refresh tokens can be revoked.", error="unsupported_token_type")
+        row = call.db.get(RefreshToken, digest(token))
+        return row.sign_in if row and row.sign_in.client_id == client.row.id else None
+
+    def revoke_token(self, token: SignIn, request) -> None:
+        refresh.revoke(self.server.call, token)
+
+    def create_endpoint_response(self, request) -> tuple:
+        super().create_endpoint_response(request)
+        return 200, "", []
+
+
+def answer(backend) -> Response:
+    """Revoke; refuses with invalid_client, invalid_request or unsupported_token_type."""
+    request = server.posted_request()
+
+    def work(call) -> Response:
+        bound = server.Server(call)
+        bound.register_endpoint(RevocationEndpoint)
+        return bound.create_endpoint_response("revocation", request)
+
+    return backend.run(work, ANONYMOUS)

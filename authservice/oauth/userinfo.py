@@ -1,0 +1,84 @@
+"""/oauth2/userInfo: the user's claims for an access token with the scope openid.
+
+Owns which claims a scope shows and how the values are written. Differs: POST is answered too, as OpenID
+Connect wants, and the challenge begins with the scheme's name.
+Source: OpenID Connect Core section 5.3, RFC 6750; Developer Guide, "UserInfo endpoint".
+"""
+
+import json
+
+from flask import Response, g, request
+
+from authservice.contract import ANONYMOUS
+from authservice.errors import CognitoError
+from authservice.local.accounts import profile
+from authservice.local.call import Call
+from authservice.local.models import SignIn
+from authservice.local.tokens import check, issue
+from authservice.oauth import pools
+
+PROFILE = {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+           "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
+BAD_REQUEST = (400, "invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
+BAD_TOKEN = (401, "invalid_token", "Access token is expired, disabled, or deleted, or the user has globally signed out.")
+NO_OPENID = (401, "invalid_token", "Access token does not contain openid scope")
+
+
+def answer(backend) -> Response:
+    """The claims as JSON, or the refusal RFC 6750 section 3 describes, in Cognito's words."""
+    token = _bearer()
+    if token is None:
+        return _refuse(*BAD_REQUEST)
+    try:
+        return backend.run(lambda call: _claims_of(call, token), ANONYMOUS)
+    except CognitoError as refusal:
+        if refusal.status >= 500:
+            raise
+        return _refuse(*BAD_TOKEN)
+
+
+def _bearer() -> str | None:
+    """The token of the header, or of a form that is posted: of one of them, and never of the address (T11)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = [token.strip()] if scheme.lower() == "bearer" else []
+    given += request.form.getlist("access_token")
+    return given[0] if len(given) == 1 and given[0] and "access_token" not in request.args else None
+
+
+def _claims_of(call: Call, token: str) -> Response:
+    sign_in = check.signed_in(call, token, scope=None)
+    g.client_id, g.pool_id = sign_in.client_id, sign_in.user.pool_id  # for the log
+    if not pools.answers_here(call, sign_in.user.pool_id):
+        return _refuse(*BAD_TOKEN)
+    if "openid" not in sign_in.scopes:
+        return _refuse(*NO_OPENID)
+    return Response(json.dumps(claims(sign_in)), content_type="application/json")
+
+
+def claims(sign_in: SignIn) -> dict:
+    """What the app may know of the user: by its scopes, and of that what it may read."""
+    user = sign_in.user
+    names = _names_in_scope(set(sign_in.scopes), profile.readable(sign_in.client))
+    shown = {name: _shown(name, value) for name, value in user.attributes.items() if name in names}
+    return {"sub": user.id, **shown, "username": user.username}
+
+
+def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
+    """`openid` alone shows everything; with further scopes it shows what those name, `profile` custom attributes too."""
+    if not scopes & {"profile", *issue.SCOPED}:
+        return readable
+    custom = {name for name in readable if ":" in name}
+    by_scope = {**issue.SCOPED, "profile": PROFILE | custom}
+    return readable & set().union(*(names for scope, names in by_scope.items() if scope in scopes))
+
+
+def _shown(name: str, value: str):
+    """A claim's value: as in the ID token, but the verified flags are strings here, as Cognito's clients know them."""
+    return value if name in profile.VERIFIED.values() else issue.claim_value(name, value)
+
+
+def _refuse(status: int, error: str, description: str) -> Response:
+    g.outcome = error
+    return Response(json.dumps({"error": error, "error_description": description}), status,
+                    content_type="application/json",
+                    headers={"WWW-Authenticate": f'Bearer error="{error}", error_description="{description}"'})
