@@ -1,0 +1,77 @@
+"""One HTTP exchange between this site and the service, done and noted in the journey.
+
+Neighbours: provider.py and service_api.py say what to send; journey.py keeps what is shown.
+"""
+from dataclasses import dataclass
+from http.client import responses as PHRASES
+from urllib.parse import urlsplit
+
+import requests
+
+from authservice.demo.journey import Journey, Step, shorten, shown_json, shown_parameters
+from authservice.demo.problems import unreachable
+
+TIMEOUT = (3, 15)           # seconds: to connect, to answer
+SHOWN_HEADERS = ("Content-Type", "Cache-Control", "Location", "WWW-Authenticate", "x-amzn-ErrorType")
+
+
+class Refused(Exception):
+    """The service's own refusal: `code` (NotAuthorizedException, invalid_grant, ...) and `message`."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code, self.message = code, message
+
+
+@dataclass
+class Answer:
+    """What came back: `status`, `body` (the JSON value; None when it is none), `text` and the noted `step`."""
+    status: int
+    body: object
+    text: str
+    step: Step
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200
+
+
+def send(journey: Journey, title: str, why: str, method: str, url: str, *, headers: dict | None = None,
+         form: dict | None = None, json: dict | None = None) -> Answer:
+    """Send one request and note it. No redirect is followed, no cookie kept.
+
+    Raises the page of problems.unreachable when there is no answer.
+    """
+    sent = dict(headers or {})
+    step = Step("This site", title, why, method, url,
+                headers=[(name, shorten(value) if name == "Authorization" else value) for name, value in sent.items()],
+                parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "")
+    journey.steps.append(step)
+    try:
+        response = requests.request(method, url, headers=sent, data=form, json=json, timeout=TIMEOUT,
+                                    allow_redirects=False, auth=_no_netrc, proxies=_proxies(url))
+    except requests.RequestException as error:
+        step.status, step.failed = "no answer", True
+        raise unreachable(url, type(error).__name__, journey) from error
+
+    step.status = f"{response.status_code} {PHRASES.get(response.status_code, '')}".strip()
+    step.failed = response.status_code >= 400
+    step.answer_headers = [(name, response.headers[name]) for name in SHOWN_HEADERS if name in response.headers]
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    step.answer = shown_json(body) if body is not None else response.text[:500]
+    return Answer(response.status_code, body, response.text, step)
+
+
+def _no_netrc(prepared):
+    """An `auth` that adds nothing: without one, requests lets a ~/.netrc overwrite the Authorization header."""
+    return prepared
+
+
+def _proxies(url: str) -> dict | None:
+    """Never ask a proxy for this machine's own addresses; for all others the usual environment applies."""
+    host = urlsplit(url).hostname or ""
+    local = host == "localhost" or host.endswith(".localhost") or host in ("127.0.0.1", "::1")
+    return {"no_proxy": host} if local else None
