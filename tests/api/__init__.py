@@ -1,0 +1,1 @@
+"""The door POST /: the wire, who may call, signatures, posture and logs."""

@@ -1,0 +1,1 @@
+"""One file per operations module; each test runs on every backend."""

@@ -1,0 +1,156 @@
+"""A throw-away PostgreSQL server: real, empty, on loopback, gone at the end.
+
+Owns finding the programs, starting and ending the server, and fresh databases in it. Does not know our
+tables: whoever asks for a database migrates it, or names a migrated one as template.
+"""
+
+import contextlib
+import glob
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.services import free_port
+
+OWNER = "authservice"
+START_WITHIN = 60  # seconds
+# Nothing here outlives the test run, so nothing is worth waiting for the disk.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+
+
+@dataclass
+class Postgres:
+    """A running server; every URL is for SQLAlchemy with psycopg 3, and needs no password."""
+
+    port: int
+    pid: int
+    _numbers: itertools.count = field(default_factory=itertools.count, repr=False)
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}/{name}"
+
+    def create_database(self, template: str | None = None) -> str:
+        """Make a database of its own for the caller, as a copy of `template` if given, and return its URL.
+
+        PostgreSQL refuses a template that somebody is connected to.
+        """
+        name = f"test_{next(self._numbers)}"
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(command.format(sql.Identifier(name), sql.Identifier(template or "template0")))
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database by its URL, closing the connections that are still open to it."""
+        name = url.rpartition("/")[2]
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _execute(self, command) -> None:
+        with _connect(self.port) as connection:
+            connection.execute(command)
+
+
+def find_binaries() -> tuple[Path | None, str]:
+    """Return (the folder of initdb and postgres, ""), or (None, what is missing and how to get it)."""
+    on_path = shutil.which("postgres")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    versions = map(Path, glob.glob("/usr/lib/postgresql/*/bin"))
+    folders += sorted(versions, key=lambda folder: float(folder.parent.name), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder, ""
+    return None, "no PostgreSQL server found (Debian, Ubuntu: apt install postgresql)"
+
+
+def missing() -> str:
+    """Return why there is no PostgreSQL for the tests and how to get it; "" where there is one."""
+    return find_binaries()[1]
+
+
+@contextlib.contextmanager
+def running():
+    """Start a server and yield it as Postgres; it and its files are gone afterwards.
+
+    Needs `find_binaries()` to have found them. PostgreSQL refuses to run as root, so root hands it, and its
+    folder, to the user postgres or nobody.
+    """
+    binaries, reason = find_binaries()
+    if binaries is None:
+        raise RuntimeError(reason)
+    account = _another_user()
+    # Not pytest's tmp_path: that lies in a folder which another user may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="authservice-postgres-"))
+    try:
+        if account:
+            os.chown(folder, account["user"], account["group"])
+        _initialise(binaries, folder, account)
+        process, port = _start(binaries, folder, account)
+        try:
+            yield Postgres(port, process.pid)
+        finally:
+            process.send_signal(signal.SIGQUIT)  # PostgreSQL's "immediate" shutdown, its children included
+            process.wait(timeout=30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _another_user() -> dict:
+    """What Popen needs to leave root's account; nothing when we are not root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise RuntimeError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it")
+
+
+def _initialise(binaries: Path, folder: Path, account: dict) -> None:
+    command = [binaries / "initdb", "--pgdata", folder / "data", "--username", OWNER, "--auth", "trust",
+               "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, **account)
+    if done.returncode:
+        raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+
+def _start(binaries: Path, folder: Path, account: dict) -> tuple[subprocess.Popen, int]:
+    """Start the server on a free port; tries another one when somebody was quicker to take it."""
+    for attempt in range(3):
+        port, log = free_port(), folder / f"server-{attempt}.log"
+        settings = {**FAST, "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+        command = [binaries / "postgres", "-D", folder / "data"]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with open(log, "wb") as output:
+            # A session of its own: Ctrl-C is for the tests, which end the server themselves.
+            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=subprocess.STDOUT, start_new_session=True, **account)
+        if _accepts(process, port):
+            return process, port
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+
+
+def _accepts(process: subprocess.Popen, port: int) -> bool:
+    """Wait until the server takes connections; False when it has ended, or is too slow and has been ended."""
+    deadline = time.monotonic() + START_WITHIN
+    while process.poll() is None:
+        with contextlib.suppress(psycopg.OperationalError), _connect(port):
+            return True
+        if time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+        time.sleep(0.02)
+    return False
+
+
+def _connect(port: int) -> psycopg.Connection:
+    return psycopg.connect(host="127.0.0.1", port=port, user=OWNER, dbname="postgres", autocommit=True,
+                           connect_timeout=5)

@@ -1,0 +1,1 @@
+"""Whole journeys, by the clients that people use."""
