@@ -17,7 +17,7 @@ from authservice.demo.problems import Problem
 from authservice.demo.provider import Provider
 from authservice.demo.service_api import ServiceApi
 
-SEEDED_POOL = "us-east-1_Demo00001"                     # pinned in seed.toml, as all of these
+SEEDED_POOL = "us-east-1_Demo00001"                 # pinned in seed.toml, as all of these
 SEEDED_CLIENT = "demositehosted000000000001"
 SEEDED_API_CLIENT = "demositeownform00000000001"
 SEEDED_USER = ("demo@example.com", "Demo-Passw0rd!")

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from authservice.config import Settings
 from authservice.contract import Caller
 from authservice.crypto.passwords import Passwords
 from authservice.errors import CognitoError
 from authservice.local import database
+from authservice.local.database import Base
 from authservice.local.vault import Vault
 
 OPERATIONS: dict[str, Callable[["Call", dict], dict]] = {}
@@ -62,6 +64,7 @@ class Call:
     _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
     _guards: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
+    _held: list[Base] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:
@@ -109,6 +112,13 @@ class Call:
         """
         self._guards.append((query, refusal))
 
+    def hold(self, row: Base) -> None:
+        """Promise that a versioned `row` is still as it was read when the call commits; otherwise the call runs again.
+
+        For what was decided on it and is written elsewhere: no sign-in goes by a password replaced meanwhile.
+        """
+        self._held.append(row)
+
     def also(self, statement: Executable) -> None:
         """Execute `statement` when the call commits, however many rows it touches."""
         self._also.append(statement)
@@ -132,6 +142,8 @@ class Call:
         if not self._has_changes:
             return
         database.begin_writing(self.db)
+        for row in self._held:
+            _refuse_changed(self.db, row)
         for query, refusal in self._guards:
             if self.db.execute(query).first():
                 raise refusal()
@@ -146,6 +158,13 @@ class Call:
     def _has_changes(self) -> bool:
         db = self.db
         return bool(self._claims or self._also or db.new or db.deleted or any(map(db.is_modified, db.dirty)))
+
+
+def _refuse_changed(db: Session, row: Base) -> None:
+    table = type(row)
+    same = select(table.version).where(table.id == row.id, table.version == row.version)
+    if db.execute(same.with_for_update(read=True)).first() is None:
+        raise StaleDataError(f"{table.__tablename__} {row.id} was changed meanwhile")
 
 
 def digest(bearer: str) -> bytes:

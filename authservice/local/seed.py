@@ -142,7 +142,8 @@ class Seeding:
     def _resource_server(self, table: Table, pool: Pool) -> ResourceServer:
         self._claim_once(table, "identifier", "resource server", pool.id, table["identifier"])
         server = self.call.db.get(ResourceServer, (pool.id, table["identifier"]))
-        request = {"Identifier": table["identifier"], "Name": table["name"], "Scopes": table.get("scopes", [])}
+        request = {"Identifier": table["identifier"], "Name": table["name"],
+                   "Scopes": table.get("scopes", [])}
         changed = False
         with table.at("scopes"):
             if created := server is None:
@@ -201,7 +202,8 @@ class Seeding:
                 for name, value in table.get("attributes", {}).items()])
             registration.name_as_attribute(pool, table["username"], attributes)
             if "password" in table:
-                profile.check_required(pool, attributes if user is None else {**user.attributes, **attributes})
+                profile.check_required(pool, attributes if user is None else {**user.attributes,
+                                                                              **attributes})
         changed = False
         if created := user is None:
             user = self._new_user(table, pool, attributes)
@@ -225,13 +227,15 @@ class Seeding:
                 raise table.mistake("sub", "belongs to another user")
         with table.at("username"):
             profile.check_username(pool, table["username"])
-            return registration.new_user(self.call, pool, table["username"], attributes, "FORCE_CHANGE_PASSWORD",
+            return registration.new_user(self.call, pool, table["username"], attributes,
+                                         "FORCE_CHANGE_PASSWORD",
                                          sub=table.get("sub"))
 
     def _bring_user_in_line(self, table: Table, user: User, attributes: dict[str, str]) -> bool:
         if table.get("sub", user.id) != user.id:
             raise table.mistake("sub", FIXED)
-        changes = {name: value for name, value in attributes.items() if user.attributes.get(name, "") != value}
+        changes = {name: value for name, value in attributes.items() if user.attributes.get(name,
+                                                                                            "") != value}
         with table.at("attributes"):
             profile.check_mutable(user.pool, changes)
             profile.change(user, changes)

@@ -45,7 +45,8 @@ GROUP = Kind({"name": ("CreateGroup", "GroupName"), "description": ("CreateGroup
               "role_arn": ("CreateGroup", "RoleArn"), "precedence": ("CreateGroup", "Precedence")},
              required=("name",))
 RESOURCE_SERVER = Kind({"identifier": ("CreateResourceServer", "Identifier"),
-                        "name": ("CreateResourceServer", "Name"), "scopes": ("CreateResourceServer", "Scopes")},
+                        "name": ("CreateResourceServer", "Name"),
+                        "scopes": ("CreateResourceServer", "Scopes")},
                        required=("identifier", "name"))
 USER = Kind({"username": ("AdminCreateUser", "Username"), "password": ("AdminSetUserPassword", "Password"),
              "temporary_password": ("AdminCreateUser", "TemporaryPassword")}, required=("username",),
@@ -53,7 +54,8 @@ USER = Kind({"username": ("AdminCreateUser", "Username"), "password": ("AdminSet
                  "enabled": "flag"})
 POOL = Kind({"id": ("DescribeUserPool", "UserPoolId"), "name": ("CreateUserPool", "PoolName"),
              "domain": ("CreateUserPoolDomain", "Domain")}, required=("id", "name"),
-            settings={"settings": ("CreateUserPool", {"PoolName"}), "mfa": ("SetUserPoolMfaConfig", {"UserPoolId"})},
+            settings={"settings": ("CreateUserPool", {"PoolName"}),
+                      "mfa": ("SetUserPoolMfaConfig", {"UserPoolId"})},
             tables={"client": CLIENT, "group": GROUP, "resource_server": RESOURCE_SERVER, "user": USER})
 FILE = Kind({}, required=("pool",), tables={"pool": POOL})
 
@@ -62,7 +64,8 @@ OWN = {"attributes": ("a table of texts and true/false", lambda value: isinstanc
            isinstance(item, (str, bool)) for item in value.values())),
        "names": ("a list of names", lambda value: isinstance(value, list) and all(
            isinstance(item, str) for item in value)),
-       "base32": ("a base32 secret of 16 characters or more", lambda value: isinstance(value, str) and re.fullmatch(
+       "base32": ("a base32 secret of 16 characters or more",
+                  lambda value: isinstance(value, str) and re.fullmatch(
            "[A-Z2-7]{16,}", value)),
        "uuid": ("a UUID in lower case", lambda value: isinstance(value, str) and UUID.fullmatch(value)),
        "flag": ("true or false", lambda value: isinstance(value, bool))}
@@ -143,7 +146,8 @@ def _checked(kind: Kind, key: str, value, place: str):
         operation, elsewhere = kind.settings[key]
         _demand(isinstance(value, dict), place, "must be a table")
         for member, item in value.items():
-            _demand(member not in elsewhere, f"{place}.{member}", "is set by a key of its own, beside this table")
+            _demand(member not in elsewhere, f"{place}.{member}", "is set by a key of its own, beside this "
+                                                                  "table")
             _hold_to_model(operation, member, item, f"{place}.{member}")
     elif key in kind.keys:
         _hold_to_model(*kind.keys[key], value, place)
@@ -175,7 +179,8 @@ def _check_types(shape: Shape, value, place: str) -> None:
     if kind in ("structure", "map"):
         _demand(isinstance(value, dict), place, "must be a table")
         for name, item in value.items():
-            _demand(kind == "map" or name in shape.members, f"{place}.{name}", f"{shape.name} has no such member")
+            _demand(kind == "map" or name in shape.members, f"{place}.{name}", f"{shape.name} has no such "
+                                                                               "member")
             _check_types(shape.value if kind == "map" else shape.members[name], item, f"{place}.{name}")
     elif kind == "list":
         _demand(isinstance(value, list), place, "must be a list")

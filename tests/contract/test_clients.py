@@ -19,7 +19,8 @@ def described(backend, client: dict) -> dict:
 
 
 def updated(backend, client: dict, **settings) -> dict:
-    return backend.call("UpdateUserPoolClient", {"UserPoolId": client["UserPoolId"], "ClientId": client["ClientId"],
+    return backend.call("UpdateUserPoolClient",
+                        {"UserPoolId": client["UserPoolId"], "ClientId": client["ClientId"],
                                                  **settings})["UserPoolClient"]
 
 
@@ -36,10 +37,12 @@ def test_a_client_of_which_only_the_name_is_given_has_cognitos_defaults(backend,
 def test_what_is_given_is_given_back(backend, pool_id):
     given = {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"], "PreventUserExistenceErrors": "ENABLED",
              "ReadAttributes": ["email", "email_verified"], "WriteAttributes": ["email"],
-             "SupportedIdentityProviders": ["COGNITO"], "CallbackURLs": ["https://example.com/back", "app:/back"],
+             "SupportedIdentityProviders": ["COGNITO"],
+             "CallbackURLs": ["https://example.com/back", "app:/back"],
              "LogoutURLs": ["http://localhost:3000/"], "DefaultRedirectURI": "https://example.com/back",
              "AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid", "email"],
-             "AllowedOAuthFlowsUserPoolClient": True, "AuthSessionValidity": 15, "EnableTokenRevocation": False,
+             "AllowedOAuthFlowsUserPoolClient": True, "AuthSessionValidity": 15,
+             "EnableTokenRevocation": False,
              "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 10}}
     client = make_client(backend, pool_id, **given)
     assert {name: client[name] for name in given} == given
@@ -47,9 +50,11 @@ def test_what_is_given_is_given_back(backend, pool_id):
 
 
 def test_token_lives_get_their_missing_units(backend, pool_id):
-    client = make_client(backend, pool_id, AccessTokenValidity=10, TokenValidityUnits={"AccessToken": "minutes"},
+    client = make_client(backend, pool_id, AccessTokenValidity=10,
+                         TokenValidityUnits={"AccessToken": "minutes"},
                          RefreshTokenValidity=0)
-    assert client["TokenValidityUnits"] == {"AccessToken": "minutes", "IdToken": "hours", "RefreshToken": "days"}
+    assert client["TokenValidityUnits"] == {"AccessToken": "minutes", "IdToken": "hours",
+                                            "RefreshToken": "days"}
     assert client["AccessTokenValidity"] == 10 and client["RefreshTokenValidity"] == 30
 
 
@@ -71,7 +76,8 @@ def test_a_secret_is_made_on_request_and_shown_again(backend, pool_id):
 
 
 def test_an_update_resets_what_it_leaves_out(backend, pool_id, clock):
-    client = make_client(backend, pool_id, GenerateSecret=True, RefreshTokenValidity=5, CallbackURLs=["https://a/b"],
+    client = make_client(backend, pool_id, GenerateSecret=True, RefreshTokenValidity=5,
+                         CallbackURLs=["https://a/b"],
                          ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"], PreventUserExistenceErrors="ENABLED")
     clock.advance(hours=1)
     after = updated(backend, client, ClientName="renamed")
@@ -87,7 +93,8 @@ def test_an_unknown_client_is_named(backend, pool_id):
     for operation in ("DescribeUserPoolClient", "UpdateUserPoolClient", "DeleteUserPoolClient"):
         assert backend.refusal(operation, {"UserPoolId": pool_id, "ClientId": client}) == (
             f"ResourceNotFoundException: User pool client {client} does not exist.")
-    assert backend.refusal("CreateUserPoolClient", {"UserPoolId": "us-east-1_nothing00", "ClientName": "web"}) == (
+    assert backend.refusal("CreateUserPoolClient",
+                           {"UserPoolId": "us-east-1_nothing00", "ClientName": "web"}) == (
         "ResourceNotFoundException: User pool us-east-1_nothing00 does not exist.")
 
 
@@ -100,7 +107,8 @@ def test_a_deleted_client_is_gone_with_its_secrets(backend, pool_id):
 
 
 def test_clients_are_listed_page_by_page(backend, pool_id):
-    made = sorted(make_client(backend, pool_id, ClientName=f"client {number}")["ClientId"] for number in range(3))
+    made = sorted(make_client(backend, pool_id,
+                              ClientName=f"client {number}")["ClientId"] for number in range(3))
     first = backend.call("ListUserPoolClients", {"UserPoolId": pool_id, "MaxResults": 2})
     second = backend.call("ListUserPoolClients", {"UserPoolId": pool_id, "MaxResults": 2,
                                                   "NextToken": first["NextToken"]})
@@ -118,19 +126,24 @@ CALLBACK = {"CallbackURLs": ["https://example.com/"]}
     ({"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "USER_PASSWORD_AUTH"]},
      INVALID + "Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow names."),
     ({"ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"], "RefreshTokenRotation": {"Feature": "ENABLED"}},
-     INVALID + "ALLOW_REFRESH_TOKEN_AUTH is not a permitted ExplicitAuthFlow when refresh token rotation is enabled."),
+     INVALID + "ALLOW_REFRESH_TOKEN_AUTH is not a permitted ExplicitAuthFlow when refresh token rotation is "
+               "enabled."),
     ({"AccessTokenValidity": 25}, INVALID + "Invalid range for token validity."),
     ({"IdTokenValidity": 299, "TokenValidityUnits": {"IdToken": "seconds"}},
      INVALID + "Invalid range for token validity."),
     ({"RefreshTokenValidity": 3651}, INVALID + "Invalid range for token validity."),
     ({"AccessTokenValidity": 2, "RefreshTokenValidity": 1, "TokenValidityUnits": {"RefreshToken": "hours"}},
-     INVALID + "Access and Id Token expiration times must be less than or equal to refresh token expiration times."),
-    ({"ReadAttributes": ["custom:none"]}, INVALID + "Invalid read attributes specified while creating a client"),
-    ({"WriteAttributes": ["custom:none"]}, INVALID + "Invalid write attributes specified while creating a client"),
-    ({"WriteAttributes": ["email_verified"]}, INVALID + "Invalid write attributes specified while creating a client"),
+     INVALID + "Access and Id Token expiration times must be less than or equal to refresh token expiration "
+               "times."),
+    ({"ReadAttributes": ["custom:none"]}, INVALID + "Invalid read attributes specified while creating a "
+                                                    "client"),
+    ({"WriteAttributes": ["custom:none"]}, INVALID + "Invalid write attributes specified while creating a "
+                                                     "client"),
+    ({"WriteAttributes": ["email_verified"]}, INVALID + "Invalid write attributes specified while creating a "
+                                                        "client"),
     ({"AllowedOAuthFlowsUserPoolClient": True},
-     INVALID + "AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth "
-               "flows."),
+     INVALID + "AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use "
+               "OAuth flows."),
     ({"AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid"]},
      BAD_FLOW + "CallbackUrls can not be empty when code flow or implicit flow is selected"),
     ({"AllowedOAuthFlows": ["code", "client_credentials"], **CALLBACK},
@@ -140,7 +153,8 @@ CALLBACK = {"CallbackURLs": ["https://example.com/"]}
     ({"AllowedOAuthFlows": ["client_credentials"], "AllowedOAuthScopes": ["openid"], "GenerateSecret": True},
      BAD_FLOW + "openid is not supported with client_credentials flow"),
     ({"AllowedOAuthScopes": ["api/read"]}, "ScopeDoesNotExistException: Invalid scope requested: api/read"),
-    ({"CallbackURLs": ["http://example.com/"]}, INVALID + "http://example.com/ cannot use the HTTP protocol."),
+    ({"CallbackURLs": ["http://example.com/"]}, INVALID + "http://example.com/ cannot use the HTTP "
+                                                          "protocol."),
     ({"CallbackURLs": ["http://localhost.example.com/"]},
      INVALID + "http://localhost.example.com/ cannot use the HTTP protocol."),
     ({"LogoutURLs": ["https://example.com/#out"]}, INVALID + "https://example.com/#out cannot use fragment"),
@@ -151,7 +165,8 @@ CALLBACK = {"CallbackURLs": ["https://example.com/"]}
 ])
 def test_settings_that_cannot_be_are_refused(held, given, refusal):
     pool_id = held.call("CreateUserPool", {"PoolName": "shop"})["UserPool"]["Id"]
-    assert held.refusal("CreateUserPoolClient", {"UserPoolId": pool_id, "ClientName": "web", **given}) == refusal
+    assert held.refusal("CreateUserPoolClient",
+                        {"UserPoolId": pool_id, "ClientName": "web", **given}) == refusal
 
 
 def test_a_client_can_sign_in_by_no_identity_provider_the_pool_does_not_have(backend, pool_id):
@@ -174,15 +189,17 @@ def test_rotation_is_not_in_the_smallest_plan(backend):
     pool_id = backend.call("CreateUserPool", {"PoolName": "shop", "UserPoolTier": "LITE"})["UserPool"]["Id"]
     assert backend.refusal("CreateUserPoolClient", {
         "UserPoolId": pool_id, "ClientName": "web", "RefreshTokenRotation": {"Feature": "ENABLED"}}) == (
-        "FeatureUnavailableInTierException: The following features need to be disabled for the LITE pricing tier "
-        "configured: Refresh Token Rotation")
+        "FeatureUnavailableInTierException: The following features need to be disabled for the LITE pricing "
+        "tier configured: Refresh Token Rotation")
 
 
 def test_a_machine_client_gets_scopes_of_the_pools_resource_servers(backend, pool_id):
-    backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "https://api.example.com", "Name": "API",
+    backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "https://api.example.com",
+                                          "Name": "API",
                                           "Scopes": [{"ScopeName": "read", "ScopeDescription": "Read"}]})
     client = make_client(backend, pool_id, GenerateSecret=True, AllowedOAuthFlows=["client_credentials"],
-                         AllowedOAuthFlowsUserPoolClient=True, AllowedOAuthScopes=["https://api.example.com/read"])
+                         AllowedOAuthFlowsUserPoolClient=True,
+                         AllowedOAuthScopes=["https://api.example.com/read"])
     assert client["AllowedOAuthScopes"] == ["https://api.example.com/read"]
     assert updated(backend, client, AllowedOAuthFlows=["client_credentials"])["AllowedOAuthFlows"] == [
         "client_credentials"]
@@ -200,7 +217,8 @@ def test_a_second_secret_can_be_added_and_the_first_one_retired(backend, pool_id
     first, second = backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"]
     assert set(first) == {"ClientSecretId", "ClientSecretCreateDate"} and second["ClientSecretId"] == (
         added["ClientSecretId"])
-    assert backend.call("DeleteUserPoolClientSecret", {**name, "ClientSecretId": first["ClientSecretId"]}) == {}
+    assert backend.call("DeleteUserPoolClientSecret",
+                        {**name, "ClientSecretId": first["ClientSecretId"]}) == {}
     assert described(backend, client)["ClientSecret"] == added["ClientSecretValue"]
     assert backend.refusal("DeleteUserPoolClientSecret", {
         **name, "ClientSecretId": added["ClientSecretId"]}).startswith("InvalidParameterException")
@@ -214,7 +232,8 @@ def test_two_secrets_of_the_same_second_have_ids_of_their_own(backend, pool_id):
     own = "abcdefghijklmnopqrstuvwxyz"
     assert "ClientSecretValue" not in backend.call("AddUserPoolClientSecret", {
         **name, "ClientSecret": own})["ClientSecretDescriptor"]
-    ids = {secret["ClientSecretId"] for secret in backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"]}
+    ids = {secret["ClientSecretId"] for secret in backend.call("ListUserPoolClientSecrets",
+                                                               name)["ClientSecrets"]}
     assert len(ids) == 2
 
 

@@ -18,7 +18,8 @@ def test_a_prefix_belongs_to_one_pool_and_is_shown_with_it(backend, pool_id, clo
     assert backend.call("DescribeUserPoolDomain", {"Domain": "shop-1"})["DomainDescription"] == {
         "UserPoolId": pool_id, "AWSAccountId": "000000000000", "Domain": "shop-1", "Status": "ACTIVE",
         "ManagedLoginVersion": 1, "Version": clock.now.strftime("%Y%m%d%H%M%S")}
-    assert backend.refusal("CreateUserPoolDomain", {"UserPoolId": make_pool(backend), "Domain": "shop-1"}) == (
+    assert backend.refusal("CreateUserPoolDomain",
+                           {"UserPoolId": make_pool(backend), "Domain": "shop-1"}) == (
         "InvalidParameterException: Domain already associated with another user pool.")
     assert backend.refusal("CreateUserPoolDomain", {"UserPoolId": pool_id, "Domain": "shop-2"}) == (
         "InvalidParameterException: User pool already has a domain configured.")
@@ -45,7 +46,8 @@ def test_the_version_of_the_pages_can_be_chosen_and_changed(backend, pool_id):
                                                  "ManagedLoginVersion": 2}) == {"ManagedLoginVersion": 2}
     assert backend.call("UpdateUserPoolDomain", {"UserPoolId": pool_id, "Domain": "shop",
                                                  "ManagedLoginVersion": 1}) == {"ManagedLoginVersion": 1}
-    assert backend.call("DescribeUserPoolDomain", {"Domain": "shop"})["DomainDescription"]["ManagedLoginVersion"] == 1
+    assert backend.call("DescribeUserPoolDomain",
+                        {"Domain": "shop"})["DomainDescription"]["ManagedLoginVersion"] == 1
     assert backend.refusal("UpdateUserPoolDomain", {"UserPoolId": pool_id, "Domain": "other"}) == (
         "ResourceNotFoundException: No such domain or user pool exists.")
     small = make_pool(backend, UserPoolTier="LITE")
@@ -57,10 +59,11 @@ def test_the_version_of_the_pages_can_be_chosen_and_changed(backend, pool_id):
 def test_a_pool_is_deleted_after_its_domain(backend, pool_id):
     backend.call("CreateUserPoolDomain", {"UserPoolId": pool_id, "Domain": "shop"})
     assert backend.refusal("DeleteUserPool", {"UserPoolId": pool_id}) == (
-        "InvalidParameterException: User pool cannot be deleted. It has a domain configured that should be deleted "
-        "first.")
+        "InvalidParameterException: User pool cannot be deleted. It has a domain configured that should be "
+        "deleted first.")
     wrong = "InvalidParameterException: No such domain or user pool exists."
-    assert backend.refusal("DeleteUserPoolDomain", {"UserPoolId": make_pool(backend), "Domain": "shop"}) == wrong
+    assert backend.refusal("DeleteUserPoolDomain",
+                           {"UserPoolId": make_pool(backend), "Domain": "shop"}) == wrong
     assert backend.call("DeleteUserPoolDomain", {"UserPoolId": pool_id, "Domain": "shop"}) == {}
     assert backend.refusal("DeleteUserPoolDomain", {"UserPoolId": pool_id, "Domain": "shop"}) == wrong
     assert "Domain" not in backend.call("DescribeUserPool", {"UserPoolId": pool_id})["UserPool"]

@@ -15,7 +15,8 @@ def pool_id(backend) -> str:
 
 def make_user(backend, pool_id: str, username: str) -> str:
     backend.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": username, "MessageAction": "SUPPRESS",
-                                     "UserAttributes": [{"Name": "email", "Value": f"{username}@example.com"}]})
+                                     "UserAttributes": [{"Name": "email",
+                                                         "Value": f"{username}@example.com"}]})
     return username
 
 
@@ -26,7 +27,8 @@ def make_group(backend, pool_id: str, name: str, **members) -> dict:
 def test_a_group_shows_only_what_it_was_given(backend, pool_id, clock):
     assert make_group(backend, pool_id, "staff") == {
         "GroupName": "staff", "UserPoolId": pool_id, "CreationDate": clock.now, "LastModifiedDate": clock.now}
-    given = {"Description": "Who may write", "RoleArn": "arn:aws:iam::000000000000:role/writer", "Precedence": 0}
+    given = {"Description": "Who may write", "RoleArn": "arn:aws:iam::000000000000:role/writer",
+             "Precedence": 0}
     group = make_group(backend, pool_id, "écrivains", **given)
     assert {name: group[name] for name in given} == given
     assert backend.call("GetGroup", {"UserPoolId": pool_id, "GroupName": "écrivains"}) == {"Group": group}
@@ -41,7 +43,8 @@ def test_a_name_is_taken_once_in_a_pool(backend, pool_id):
 def test_an_update_changes_what_it_names_and_keeps_the_rest(backend, pool_id, clock):
     group = make_group(backend, pool_id, "staff", Description="old", Precedence=5)
     clock.advance(minutes=1)
-    changed = backend.call("UpdateGroup", {"UserPoolId": pool_id, "GroupName": "staff", "Description": "new"})["Group"]
+    changed = backend.call("UpdateGroup", {"UserPoolId": pool_id, "GroupName": "staff",
+                                           "Description": "new"})["Group"]
     assert changed == {**group, "Description": "new", "LastModifiedDate": clock.now}
     assert backend.call("GetGroup", {"UserPoolId": pool_id, "GroupName": "staff"})["Group"] == changed
 
@@ -136,9 +139,11 @@ def test_a_user_is_in_100_groups_at_most(held):
     for number in range(101):
         make_group(held, pool_id, f"group-{number}")
     for number in range(100):
-        held.call("AdminAddUserToGroup", {"UserPoolId": pool_id, "GroupName": f"group-{number}", "Username": user})
+        held.call("AdminAddUserToGroup", {"UserPoolId": pool_id, "GroupName": f"group-{number}",
+                                          "Username": user})
     # The model lists no LimitExceededException for this operation; the guide's quota has it.
     with pytest.raises(CognitoError) as refused:
-        held.inner.call("AdminAddUserToGroup", {"UserPoolId": pool_id, "GroupName": "group-100", "Username": user},
+        held.inner.call("AdminAddUserToGroup",
+                        {"UserPoolId": pool_id, "GroupName": "group-100", "Username": user},
                         OPERATOR)
     assert refused.value.code == "LimitExceededException"

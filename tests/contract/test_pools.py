@@ -31,7 +31,8 @@ def test_a_pool_of_which_only_the_name_is_given_has_cognitos_defaults(backend, c
     assert {name: value for name, value in pool.items()
             if name not in ("Id", "Arn", "CreationDate", "LastModifiedDate", "SchemaAttributes")} == {
         "Name": "shop",
-        "Policies": {"PasswordPolicy": {"MinimumLength": 8, "RequireUppercase": True, "RequireLowercase": True,
+        "Policies": {"PasswordPolicy": {"MinimumLength": 8, "RequireUppercase": True,
+                                        "RequireLowercase": True,
                                         "RequireNumbers": True, "RequireSymbols": True,
                                         "TemporaryPasswordValidityDays": 7},
                      "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}},
@@ -75,8 +76,10 @@ def test_what_is_given_is_given_back(backend):
 
 
 def test_a_partly_given_password_policy_requires_only_what_it_says(backend):
-    policy = make_pool(backend, Policies={"PasswordPolicy": {"MinimumLength": 12, "RequireNumbers": True}})["Policies"]
-    assert policy["PasswordPolicy"] == {"MinimumLength": 12, "RequireUppercase": False, "RequireLowercase": False,
+    policy = make_pool(backend, Policies={"PasswordPolicy": {"MinimumLength": 12,
+                                                             "RequireNumbers": True}})["Policies"]
+    assert policy["PasswordPolicy"] == {"MinimumLength": 12, "RequireUppercase": False,
+                                        "RequireLowercase": False,
                                         "RequireNumbers": True, "RequireSymbols": False,
                                         "TemporaryPasswordValidityDays": 7}
 
@@ -86,7 +89,8 @@ def test_verification_texts_show_in_both_places(backend):
                      VerificationMessageTemplate={"EmailMessage": "Your code: {####}"})
     assert pool["EmailVerificationMessage"] == "Your code: {####}"
     assert pool["VerificationMessageTemplate"] == {"DefaultEmailOption": "CONFIRM_WITH_CODE",
-                                                   "EmailMessage": "Your code: {####}", "EmailSubject": "Welcome"}
+                                                   "EmailMessage": "Your code: {####}",
+                                                   "EmailSubject": "Welcome"}
 
 
 def test_the_life_of_temporary_passwords_has_two_names_that_may_not_differ(backend):
@@ -120,7 +124,8 @@ def test_settings_that_contradict_each_other_are_refused(held, given, message):
 def test_limits_of_the_model_are_checked_before_anything_else(held):
     assert refused(held, PoolName="") == (
         "InvalidParameterException: 2 validation errors detected: Value '' at 'poolName' failed to satisfy "
-        "constraint: Member must have length greater than or equal to 1; Value '' at 'poolName' failed to satisfy "
+        "constraint: Member must have length greater than or equal to 1; Value '' at 'poolName' failed to "
+        "satisfy "
         r"constraint: Member must satisfy regular expression pattern: [\w\s+=,.@-]+")
 
 
@@ -168,10 +173,12 @@ def test_a_deleted_pool_is_gone_with_what_was_in_it(backend):
                                                    "GenerateSecret": True})["UserPoolClient"]["ClientId"]
     backend.call("CreateGroup", {"UserPoolId": pool_id, "GroupName": "staff"})
     backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "api", "Name": "API"})
-    backend.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": "user-1", "MessageAction": "SUPPRESS"})
+    backend.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": "user-1",
+                                     "MessageAction": "SUPPRESS"})
     backend.call("AdminAddUserToGroup", {"UserPoolId": pool_id, "Username": "user-1", "GroupName": "staff"})
     assert backend.call("DeleteUserPool", {"UserPoolId": pool_id}) == {}
-    assert backend.refusal("DescribeUserPool", {"UserPoolId": pool_id}).startswith("ResourceNotFoundException")
+    assert backend.refusal("DescribeUserPool",
+                           {"UserPoolId": pool_id}).startswith("ResourceNotFoundException")
     assert backend.refusal("ForgotPassword", {"ClientId": client, "Username": "user-1"}).startswith(
         "ResourceNotFoundException")
 
@@ -179,8 +186,8 @@ def test_a_deleted_pool_is_gone_with_what_was_in_it(backend):
 def test_a_protected_pool_is_deleted_only_after_the_protection_is_lifted(backend):
     pool_id = make_pool(backend, DeletionProtection="ACTIVE")["Id"]
     assert backend.refusal("DeleteUserPool", {"UserPoolId": pool_id}) == (
-        "InvalidParameterException: The user pool cannot be deleted because deletion protection is activated. "
-        "Deletion protection must be inactivated first.")
+        "InvalidParameterException: The user pool cannot be deleted because deletion protection is "
+        "activated. Deletion protection must be inactivated first.")
     backend.call("UpdateUserPool", {"UserPoolId": pool_id, "DeletionProtection": "INACTIVE"})
     assert backend.call("DeleteUserPool", {"UserPoolId": pool_id}) == {}
 
@@ -224,7 +231,8 @@ def test_a_page_token_is_good_for_an_hour_and_for_its_own_list(backend, clock):
 def test_custom_attributes_get_their_prefix_and_standard_ones_their_new_rules(backend):
     pool = make_pool(backend, Schema=[
         {"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": False},
-        {"Name": "department", "AttributeDataType": "String", "StringAttributeConstraints": {"MaxLength": "30"}},
+        {"Name": "department", "AttributeDataType": "String",
+         "StringAttributeConstraints": {"MaxLength": "30"}},
         {"Name": "secret", "AttributeDataType": "Number", "DeveloperOnlyAttribute": True, "Mutable": False}])
     entries = schema(pool)
     assert entries["email"]["Required"] and not entries["email"]["Mutable"]
@@ -237,7 +245,8 @@ def test_custom_attributes_get_their_prefix_and_standard_ones_their_new_rules(ba
 
 @pytest.mark.parametrize("entry, message", [
     ({"Name": "email", "AttributeDataType": "Number"},
-     "You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute email"),
+     "You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute "
+     "email"),
     ({"Name": "name", "AttributeDataType": "String", "DeveloperOnlyAttribute": True},
      "You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute name"),
     ({"Name": "level"},
@@ -264,7 +273,8 @@ def test_a_schema_that_cannot_be_is_refused(held, entry, message):
 def test_the_verified_flags_cannot_be_redefined(held):
     assert refused(held, Schema=[{"Name": "phone_number_verified", "AttributeDataType": "Boolean"}]) == (
         "InvalidParameterException: 1 validation error detected: Value 'phone_number_verified' at "
-        "'schema.1.member.name' failed to satisfy constraint: Member must have length less than or equal to 20")
+        "'schema.1.member.name' failed to satisfy constraint: Member must have length less than or equal to "
+        "20")
     pool = make_pool(held, Schema=[{"Name": "email_verified", "AttributeDataType": "Boolean"}])
     assert "custom:email_verified" in schema(pool)
 
@@ -274,7 +284,8 @@ def test_custom_attributes_can_be_added_but_not_twice(backend):
 
     def add(*names, **member):
         return {"UserPoolId": pool_id,
-                "CustomAttributes": [{"Name": name, "AttributeDataType": "String", **member} for name in names]}
+                "CustomAttributes": [{"Name": name, "AttributeDataType": "String",
+                                      **member} for name in names]}
 
     assert backend.call("AddCustomAttributes", add("team", "custom:x")) == {}
     assert {"custom:team", "custom:custom:x"} < set(schema(described(backend, pool_id)))
@@ -296,7 +307,8 @@ def test_mfa_is_off_at_first_and_set_apart_from_the_pool(backend):
     assert described(backend, pool_id)["MfaConfiguration"] == "OPTIONAL"
     # With a factor there, UpdateUserPool may keep MFA on without SMS; leaving it out resets it.
     backend.call("UpdateUserPool", {"UserPoolId": pool_id, "MfaConfiguration": "ON"})
-    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {**optional, "MfaConfiguration": "ON"}
+    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {**optional,
+                                                                             "MfaConfiguration": "ON"}
     backend.call("UpdateUserPool", {"UserPoolId": pool_id})
     assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF"}
 
@@ -324,14 +336,14 @@ def test_an_mfa_configuration_that_cannot_be_is_refused(backend):
 
     totp = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
     assert refusal(MfaConfiguration="ON", SoftwareTokenMfaConfiguration={"Enabled": False}) == (
-        "InvalidParameterException: Invalid MFA configuration given, can't disable all MFAs with a required or "
-        "optional configuration.")
+        "InvalidParameterException: Invalid MFA configuration given, can't disable all MFAs with a required "
+        "or optional configuration.")
     assert refusal(MfaConfiguration="OFF", **totp) == (
         "InvalidParameterException: Invalid MFA configuration given, can't turn off MFA and configure an MFA "
         "together.")
     assert refusal(MfaConfiguration="ON", EmailMfaConfiguration={"Subject": "Code"}) == (
-        "InvalidParameterException: Cannot set EmailMfaConfiguration when user pool EmailConfiguration contains an "
-        "EmailSendingAccount of COGNITO_DEFAULT.")
+        "InvalidParameterException: Cannot set EmailMfaConfiguration when user pool EmailConfiguration "
+        "contains an EmailSendingAccount of COGNITO_DEFAULT.")
     assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF"}
 
 
@@ -342,7 +354,8 @@ def test_passkey_settings_stay_when_mfa_changes(backend):
     backend.call("SetUserPoolMfaConfig", {"UserPoolId": pool_id, "MfaConfiguration": "ON",
                                           "SoftwareTokenMfaConfiguration": {"Enabled": True}})
     backend.call("UpdateUserPool", {"UserPoolId": pool_id})
-    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF", **passkeys}
+    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF",
+                                                                             **passkeys}
 
 
 def test_what_is_kept_without_effect_is_said_in_the_log(held, caplog):

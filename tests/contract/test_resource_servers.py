@@ -31,7 +31,8 @@ def test_a_resource_server_is_made_shown_changed_and_deleted(backend, pool_id):
 
 def test_an_identifier_is_taken_once_in_a_pool(backend, pool_id):
     backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "api", "Name": "API"})
-    assert backend.refusal("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "api", "Name": "API"}) == (
+    assert backend.refusal("CreateResourceServer",
+                           {"UserPoolId": pool_id, "Identifier": "api", "Name": "API"}) == (
         f"InvalidParameterException: api already exists in user pool {pool_id}.")
     other = backend.call("CreateUserPool", {"PoolName": "other"})["UserPool"]["Id"]
     backend.call("CreateResourceServer", {"UserPoolId": other, "Identifier": "api", "Name": "API"})
@@ -46,7 +47,8 @@ def test_a_scope_is_named_once_and_without_a_slash(backend, pool_id):
 
 def test_a_pool_has_25_resource_servers_at_most_and_lists_them_page_by_page(backend, pool_id):
     for number in range(25):
-        backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": f"api-{number:02}", "Name": "API"})
+        backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": f"api-{number:02}",
+                                              "Name": "API"})
     assert backend.refusal("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "more",
                                                     "Name": "API"}).startswith("LimitExceededException")
     first = backend.call("ListResourceServers", {"UserPoolId": pool_id, "MaxResults": 20})

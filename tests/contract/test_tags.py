@@ -5,7 +5,8 @@ import pytest
 
 @pytest.fixture
 def arn(backend) -> str:
-    return backend.call("CreateUserPool", {"PoolName": "shop", "UserPoolTags": {"stage": "test"}})["UserPool"]["Arn"]
+    return backend.call("CreateUserPool", {"PoolName": "shop",
+                                           "UserPoolTags": {"stage": "test"}})["UserPool"]["Arn"]
 
 
 def tags(backend, arn: str) -> dict:
@@ -37,7 +38,9 @@ def test_a_pool_has_50_tags_at_most(backend, arn):
 
 
 def test_only_a_pool_that_is_there_has_tags(backend, arn):
-    for other in (arn[:-3] + "000", arn.replace("000000000000", "111111111111"), arn.replace("cognito-idp", "s3")):
+    for other in (arn[:-3] + "000", arn.replace("000000000000", "111111111111"),
+                  arn.replace("cognito-idp", "s3")):
         assert backend.refusal("TagResource", {"ResourceArn": other, "Tags": {"a": "b"}}).startswith(
             "ResourceNotFoundException")
-        assert backend.refusal("ListTagsForResource", {"ResourceArn": other}).startswith("ResourceNotFoundException")
+        assert backend.refusal("ListTagsForResource",
+                               {"ResourceArn": other}).startswith("ResourceNotFoundException")

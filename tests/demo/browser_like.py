@@ -66,13 +66,17 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """One profile: `page` is what it shows now, `visited` every address on the way there."""
+    """One profile: `page` is what it shows now, `visited` every address on the way there.
+
+    With `stay_out_of` it stops before a redirect to an address that begins so; `stopped_at` is that address.
+    """
 
     def __init__(self):
         self.http = requests.Session()
         self.http.trust_env = False
         self.page: Page | None = None
         self.visited: list[str] = []
+        self.stay_out_of = self.stopped_at = ""
 
     def open(self, url: str) -> Page:
         return self._show("GET", url)
@@ -94,10 +98,24 @@ class Browser:
         return urljoin(url, answer.headers["Location"])
 
     def _show(self, method: str, url: str, form: dict | None = None) -> Page:
-        answer = self.http.request(method, url, data=form, timeout=20)
-        self.visited = [each.url for each in answer.history] + [answer.url]
+        answer = self.http.request(method, url, data=form, timeout=20, allow_redirects=False)
+        self.visited = [answer.url]
+        while onward := self._onward(answer):
+            if self.stay_out_of and onward.startswith(self.stay_out_of):
+                self.stopped_at = onward
+                break
+            assert len(self.visited) < 20, f"no end of redirects: {self.visited}"
+            answer = self.http.get(onward, timeout=20, allow_redirects=False)
+            self.visited.append(answer.url)
         self.page = Page(answer)
-        return self.open(self.page.refresh) if self.page.refresh else self.page
+        return self.page
+
+    @staticmethod
+    def _onward(answer: requests.Response) -> str:
+        """Where an answer leads by itself: a redirect, or a page that only goes on."""
+        if answer.status_code in (302, 303):
+            return urljoin(answer.url, answer.headers["Location"])
+        return urljoin(answer.url, Page(answer).refresh) if "http-equiv" in answer.text else ""
 
 
 def with_parameter(url: str, **changed: str) -> str:

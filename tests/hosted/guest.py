@@ -55,4 +55,4 @@ class Guest:
         return urlsplit(self.url).path
 
     def cookie(self, name: str):
-        return self.client.get_cookie(name)
+        return self.client.get_cookie(name, domain=urlsplit(self.service).hostname)

@@ -2,10 +2,12 @@
 read, nothing echoed as markup, any letter case of the path.
 """
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from authservice import create_app
 from authservice.hosted.journey import PAGE_OF_CHALLENGE, PAGES
 from tests.hosted.conftest import CALLBACK, NAME, PASSWORD
 from tests.hosted.guest import Guest
@@ -191,3 +193,27 @@ def test_a_browser_goes_on_by_a_page_and_a_script_by_a_redirect(app, site):
         onward = answer.headers.get("Location") or answer.text
         assert "/oauth2/authorize?" in onward and site.client["ClientId"] in onward
         assert ('http-equiv="refresh"' in answer.text) == (status == 200)
+
+
+def test_a_bug_is_answered_by_a_page_that_tells_nothing_of_it(app, guest, site, local):
+    app.testing = False
+    guest.open(site.door)
+    with local.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE users RENAME TO lost")
+    page = guest.fill_in("Sign in", {"Email address": NAME, "Password": PASSWORD})
+    assert page.status == 500 and page.heading == "Something went wrong"
+    assert not re.search("lost|users|sqlite|Traceback|select", page.html, re.IGNORECASE)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_behind_https_the_whole_way_uses_secure_cookies(local, settings, make_site):
+    """S2: what counts is the public URL; the request that reaches the service is plain http."""
+    site = make_site()
+    site.add_user()
+    behind_proxy = create_app(replace(settings, public_url="https://login.example.com"), backend=local)
+    guest = Guest(behind_proxy.test_client(), "https://login.example.com")
+    page = guest.open(site.door)
+    assert page.headers["Strict-Transport-Security"] and guest.cookie("__Host-login").secure
+    guest.fill_in("Sign in", {"Email address": NAME, "Password": PASSWORD})
+    assert guest.left_to.startswith(CALLBACK) and guest.cookie(f"__Host-cognito.{site.pool_id}").secure
+    assert guest.cookie("login") is guest.cookie(f"cognito.{site.pool_id}") is None

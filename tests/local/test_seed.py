@@ -166,7 +166,8 @@ def test_what_is_there_is_brought_in_line(sow, held, clock):
                  .replace("precedence = 3", "precedence = 4").replace('"user-1@', '"user-one@')
                  .replace('ScopeDescription = "Read"', 'ScopeDescription = "Look"')
                  .replace("nosecretatallbutpinnedhere1", "nosecretatallbutpinnedhere2")
-                 .replace('{ Name = "level"', '{ Name = "team", AttributeDataType = "String" }, { Name = "level"'))
+                 .replace('{ Name = "level"', '{ Name = "team", AttributeDataType = "String" }, '
+                                              '{ Name = "level"'))
     assert report.created == [] and report.updated == [
         f"user pool {POOL}", "resource server api", f"app client {CLIENT}",
         "app client seededmachine0000000000001", "group staff", "user user-1"]
@@ -196,7 +197,8 @@ def test_a_changed_password_in_the_file_is_set_and_a_right_one_is_left(sow, held
 def test_a_user_who_chose_his_own_password_keeps_it(sow, held):
     text = FULL.replace("enabled = false", "")
     sow(text)
-    held.call("AdminSetUserPassword", {"UserPoolId": POOL, "Username": "user-2", "Password": "Chosen-passw0rd",
+    held.call("AdminSetUserPassword", {"UserPoolId": POOL, "Username": "user-2",
+                                       "Password": "Chosen-passw0rd",
                                        "Permanent": True})
     assert sow(text).updated == []
     assert "AuthenticationResult" in sign_in(held, "user-2", "Chosen-passw0rd")
@@ -209,7 +211,8 @@ def test_nothing_is_deleted(sow, held):
     held.call("AdminAddUserToGroup", {"UserPoolId": POOL, "Username": "user-1", "GroupName": "by-hand"})
     held.call("SetUserPoolMfaConfig", {"UserPoolId": POOL, "MfaConfiguration": "ON",
                                        "SoftwareTokenMfaConfiguration": {"Enabled": True}})
-    assert sow(f'[[pool]]\nid = "{POOL}"\nname = "Seeded"\nsettings.AliasAttributes = ["email"]\n').created == []
+    assert sow(f'[[pool]]\nid = "{POOL}"\nname = "Seeded"\nsettings.AliasAttributes = '
+               '["email"]\n').created == []
     assert len(held.call("ListUserPoolClients", {"UserPoolId": POOL})["UserPoolClients"]) == 3
     groups = held.call("AdminListGroupsForUser", {"UserPoolId": POOL, "Username": "user-1"})["Groups"]
     assert [group["GroupName"] for group in groups] == ["by-hand", "staff"]
@@ -223,29 +226,37 @@ def test_a_user_is_switched_off_and_on(sow, held):
 
 
 MISTAKES = {
-    "a file that is no TOML": ("[[pool]", "seed.toml: Expected ']]' at the end of an array declaration (at line 1"),
+    "a file that is no TOML": ("[[pool]", "seed.toml: Expected ']]' at the end of an array declaration (at "
+                                          "line 1"),
     "an empty file": ("", "seed.toml: pool is missing"),
     "a single table": ("[pool]", "seed.toml: pool: must be written [[pool]]"),
     "a missing key": ('[[pool]]\nname = "a"', "seed.toml: pool[1]: id is missing"),
-    "an unknown key": (FULL.replace("domain =", "domian ="), "seed.toml: pool[1].domian: unknown; known here are id"),
+    "an unknown key": (FULL.replace("domain =", "domian ="), "seed.toml: pool[1].domian: unknown; known here "
+                                                             "are id"),
     "an id of the wrong form": (FULL.replace(POOL, "seeded", 1),
                                 r"seed.toml: pool[1].id: Value 'seeded' at 'userPoolId' failed to satisfy "
-                                r"constraint: Member must satisfy regular expression pattern: [\w-]+_[0-9a-zA-Z]+"),
+                                r"constraint: Member must satisfy regular expression pattern: "
+                                r"[\w-]+_[0-9a-zA-Z]+"),
     "an unknown member": (FULL.replace("CallbackURLs", "CallbackUrls"),
-                          "seed.toml: pool[1].client[1].settings.CallbackUrls: CreateUserPoolClient has no such member"),
+                          "seed.toml: pool[1].client[1].settings.CallbackUrls: CreateUserPoolClient has no "
+                          "such member"),
     "an unknown member further down": (FULL.replace("Enabled =", "On ="), "seed.toml: pool[1].mfa."
-                                       "SoftwareTokenMfaConfiguration.On: SoftwareTokenMfaConfigType has no such "
-                                       "member"),
-    "a member with its own key": (FULL.replace("AllowedOAuthFlows =", 'ClientSecret = "x"\nAllowedOAuthFlows ='),
-                                  "seed.toml: pool[1].client[2].settings.ClientSecret: is set by a key of its own"),
+                                       "SoftwareTokenMfaConfiguration.On: SoftwareTokenMfaConfigType has no "
+                                       "such member"),
+    "a member with its own key": (FULL.replace("AllowedOAuthFlows =", 'ClientSecret = "x"\nAllowedOAuthFlows '
+                                                                      '='),
+                                  "seed.toml: pool[1].client[2].settings.ClientSecret: is set by a key of "
+                                  "its own"),
     "a wrong type": (FULL.replace("AllowedOAuthFlowsUserPoolClient = true",
                                   'AllowedOAuthFlowsUserPoolClient = "yes"'),
-                     "seed.toml: pool[1].client[2].settings.AllowedOAuthFlowsUserPoolClient: must be true or false"),
+                     "seed.toml: pool[1].client[2].settings.AllowedOAuthFlowsUserPoolClient: must be true or "
+                     "false"),
     "a wrong type in a list": (FULL.replace('["api/read"]', "[1]"),
                                "seed.toml: pool[1].client[2].settings.AllowedOAuthScopes[1]: must be a text"),
     "a broken limit": (FULL.replace('"ALLOW_USER_PASSWORD_AUTH"', '"PASSWORD"'),
                        "seed.toml: pool[1].client[1].settings.ExplicitAuthFlows: Value 'PASSWORD' at "
-                       "'explicitAuthFlows.1.member' failed to satisfy constraint: Member must satisfy enum value set"),
+                       "'explicitAuthFlows.1.member' failed to satisfy constraint: Member must satisfy enum "
+                       "value set"),
     "a broken rule": (FULL.replace('"client_credentials"', '"client_credentials", "code"'),
                       "seed.toml: pool[1].client[2].settings: CallbackUrls can not be empty"),
     "an unknown scope": (FULL.replace('"api/read"', '"api/write"'),
@@ -257,28 +268,31 @@ MISTAKES = {
     "a weak password": (FULL.replace("Right-passw0rd", "weak"),
                         "seed.toml: pool[1].user[1].password: Password did not conform with password policy: "
                         "Password not long enough"),
-    "no password": (FULL.replace("temporary_password", "# "), "seed.toml: pool[1].user[2].password: is missing"),
+    "no password": (FULL.replace("temporary_password", "# "), "seed.toml: pool[1].user[2].password: is "
+                                                              "missing"),
     "two passwords": (FULL.replace("enabled =", 'password = "Right-passw0rd"\nenabled ='),
                       "seed.toml: pool[1].user[2].temporary_password: there is a password already"),
     "an unknown attribute": (FULL.replace('"custom:level"', '"custom:rank"'),
-                             "seed.toml: pool[1].user[1].attributes: Attributes did not conform to the schema: "
-                             "custom:rank: Attribute does not exist in the schema."),
+                             "seed.toml: pool[1].user[1].attributes: Attributes did not conform to the "
+                             "schema: custom:rank: Attribute does not exist in the schema."),
     "an address for a username": (FULL.replace('username = "user-2"', 'username = "two@example.com"'),
                                   "seed.toml: pool[1].user[2].username: Username cannot be of email format"),
     "a username twice": (FULL.replace('"user-2"', '"user-1"'),
                          "seed.toml: pool[1].user[2].username: is the same as of pool[1].user[1]"),
-    "an alias twice": (FULL.replace("enabled =", 'attributes = { email = "user-1@example.com", email_verified = '
-                                                 "true }\nenabled ="),
+    "an alias twice": (FULL.replace("enabled =", 'attributes = '
+                                                 "{ email = "user-1@example.com", email_verified = true "
+                                                                               "}\nenabled ="),
                        "seed.toml: pool[1].user[2].username: is the same as of pool[1].user[1]"),
     "a client id twice": (FULL.replace("seededmachine0000000000001", CLIENT),
                           "seed.toml: pool[1].client[2].id: is the same as of pool[1].client[1]"),
     "a secret that is no base32": (FULL.replace("JBSWY3DPEHPK3PXP", "1111"),
                                    "seed.toml: pool[1].user[1].totp_secret: must be a base32 secret"),
-    "an authenticator the pool does not know": (FULL.replace('"OPTIONAL"', '"OFF"').replace("Enabled = true", ""),
+    "an authenticator the pool does not know": (FULL.replace('"OPTIONAL"', '"OFF"').replace("Enabled = true",
+                                                                                            ""),
         "seed.toml: pool[1].user[1].totp_secret: the pool's MFA has no software token"),
     "an unknown filling": (FULL.replace("${demo_url}", "${url}"),
-                           "seed.toml: pool[1].client[1].settings.CallbackURLs[1]: ${url} is unknown; there are "
-                           "${public_url} and ${demo_url}"),
+                           "seed.toml: pool[1].client[1].settings.CallbackURLs[1]: ${url} is unknown; there "
+                           "are ${public_url} and ${demo_url}"),
     "a reserved prefix": (FULL.replace('domain = "seeded"', 'domain = "cognito"'),
                           "seed.toml: pool[1].domain: Domain cannot contain reserved word: cognito"),
 }
@@ -298,7 +312,8 @@ def test_a_mistake_is_reported_with_its_place_and_nothing_is_half_done(sow, loca
     ('Name = "level", AttributeDataType = "Number"', 'Name = "level", AttributeDataType = "String"',
      "seed.toml: pool[1].settings.Schema: the attribute custom:level cannot be changed"),
     ("11111111-", "11111112-", "seed.toml: pool[1].user[1].sub: cannot be changed"),
-    ('domain = "seeded"', 'domain = "other"', "seed.toml: pool[1].domain: User pool already has a domain configured."),
+    ('domain = "seeded"', 'domain = "other"', "seed.toml: pool[1].domain: User pool already has a domain "
+                                              "configured."),
 ])
 def test_what_is_fixed_for_good_is_not_changed(sow, local, old, new, message):
     sow(FULL)
@@ -339,4 +354,5 @@ def test_two_seeds_at_once_make_everything_once(local, tmp_path):
         thread.join()
     first, second = sorted(reports, key=lambda report: len(report.created))
     assert first.created == [] and len(second.created) == 8
-    assert local.call("DescribeUserPool", {"UserPoolId": POOL}, OPERATOR)["UserPool"]["EstimatedNumberOfUsers"] == 2
+    assert local.call("DescribeUserPool", {"UserPoolId": POOL},
+                      OPERATOR)["UserPool"]["EstimatedNumberOfUsers"] == 2

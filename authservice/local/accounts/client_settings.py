@@ -63,23 +63,24 @@ def _check_lifetimes(settings: dict) -> None:
         if not shortest <= lives[token] <= longest:
             raise invalid_parameter("Invalid range for token validity.")
     if max(lives["AccessToken"], lives["IdToken"]) > lives["RefreshToken"]:
-        raise invalid_parameter("Access and Id Token expiration times must be less than or equal to refresh token "
-                                "expiration times.")
+        raise invalid_parameter("Access and Id Token expiration times must be less than or equal to refresh "
+                                "token expiration times.")
 
 
 def _check_auth_flows(settings: dict, pool: Pool) -> None:
     flows = settings.get("ExplicitAuthFlows", [])
     legacy = [flow for flow in flows if not flow.startswith("ALLOW_")]
     if legacy and len(legacy) < len(flows):
-        raise invalid_parameter("Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow names.")
+        raise invalid_parameter("Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow "
+                                "names.")
     rotation = settings.get("RefreshTokenRotation", {})
     if rotation.get("Feature") != "ENABLED":
         return
     if pool.settings["UserPoolTier"] == "LITE":
         raise unavailable_in_tier("LITE", ["Refresh Token Rotation"])
     if "ALLOW_REFRESH_TOKEN_AUTH" in flows:
-        raise invalid_parameter("ALLOW_REFRESH_TOKEN_AUTH is not a permitted ExplicitAuthFlow when refresh token "
-                                "rotation is enabled.")
+        raise invalid_parameter("ALLOW_REFRESH_TOKEN_AUTH is not a permitted ExplicitAuthFlow when refresh "
+                                "token rotation is enabled.")
     rotation.setdefault("RetryGracePeriodSeconds", 0)
 
 
@@ -96,8 +97,8 @@ def _check_attributes(settings: dict, pool: Pool, doing: str) -> None:
 def _check_oauth(settings: dict, has_secret: bool, custom_scopes: set[str]) -> None:
     flows, scopes = settings.get("AllowedOAuthFlows", []), settings.get("AllowedOAuthScopes", [])
     if settings["AllowedOAuthFlowsUserPoolClient"] and not (flows and scopes):
-        raise invalid_parameter("AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is "
-                                "allowed to use OAuth flows.")
+        raise invalid_parameter("AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client "
+                                "is allowed to use OAuth flows.")
     for scope in scopes:
         if scope not in SYSTEM_SCOPES and scope not in custom_scopes:
             raise CognitoError("ScopeDoesNotExistException", f"Invalid scope requested: {scope}")
@@ -112,7 +113,8 @@ def _check_client_credentials(other_flows: list[str], scopes: list[str], has_sec
     if other_flows:
         raise _bad_flow("client_credentials flow can not be selected along with code flow or implicit flow.")
     if not has_secret:
-        raise _bad_flow("client_credentials flow can not be selected if client does not have a client secret.")
+        raise _bad_flow("client_credentials flow can not be selected if client does not have a client "
+                        "secret.")
     for scope in scopes:
         if scope in SYSTEM_SCOPES:
             raise _bad_flow(f"{scope} is not supported with client_credentials flow")

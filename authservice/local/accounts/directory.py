@@ -42,6 +42,7 @@ def app_client(call: Call, request: dict) -> AppClient:
 
 
 def client_of(call: Call, client_id: str, pool_id: str | None = None) -> AppClient:
+    """The app client with this id, of this pool where one is named; refuses with ResourceNotFoundException."""
     client = find_client(call, client_id)
     if client is None or pool_id not in (None, client.pool_id):
         raise client_not_found(client_id)

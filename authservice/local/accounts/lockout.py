@@ -43,20 +43,30 @@ def refuse_locked(call: Call, whose: bytes) -> None:
 
 
 def failed(call: Call, whose: bytes) -> None:
-    """Count a wrong password or code, and lock when there were too many."""
+    """Count a wrong password or code, and lock when there were too many.
+
+    Whoever finds that others have locked meanwhile is refused for that: of many guesses sent at
+    once, the right one must not stand out by another answer.
+    """
     with database.session(call.db.get_bind()) as db:
         database.begin_writing(db)
         row = _counted(db, call, whose, "password", QUIET)
+        too_late = row.locked_until is not None and row.locked_until > call.now
         if row.count > FREE_FAILURES:
             seconds = 2.0 ** min(row.count - FREE_FAILURES - 1, 20)
             row.locked_until = call.now + min(timedelta(seconds=seconds), LONGEST_LOCK)
         row.since = call.now
         row.expires_at = max(row.locked_until or call.now, call.now + QUIET)
         db.commit()
+    if too_late:
+        raise attempts_exceeded()
 
 
 def forgive(call: Call, whose: bytes) -> None:
-    """A sign-in that succeeded ends the count; takes effect when the call commits."""
+    """A sign-in that succeeded, its second factor included, ends the count; takes effect when the call commits.
+
+    The right password alone must not: whoever has it could guess at the code for ever.
+    """
     if call.db.get(Attempts, (whose, "password")):
         call.also(delete(Attempts).where(Attempts.subject == whose, Attempts.kind == "password"))
 

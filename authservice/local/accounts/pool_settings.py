@@ -17,7 +17,8 @@ ELSEWHERE = {"PoolName", "Schema", "MfaConfiguration"}
 """Members of CreateUserPool that are columns of their own."""
 FOR_GOOD = ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration")
 """Members that only CreateUserPool has: no update changes them."""
-PASSWORD_POLICY = {"MinimumLength": 8, "RequireUppercase": True, "RequireLowercase": True, "RequireNumbers": True,
+PASSWORD_POLICY = {"MinimumLength": 8, "RequireUppercase": True, "RequireLowercase": True,
+                   "RequireNumbers": True,
                    "RequireSymbols": True, "TemporaryPasswordValidityDays": 7}
 PARTIAL_POLICY = {"MinimumLength": 8, "RequireUppercase": False, "RequireLowercase": False,
                   "RequireNumbers": False, "RequireSymbols": False}
@@ -99,7 +100,8 @@ def _check(settings: dict) -> None:
          "Only one of the aliasAttributes or usernameAttributes can be set in a User pool."),
         ("phone_number" in settings.get("AutoVerifiedAttributes", []) and "SmsConfiguration" not in settings,
          "SMS configuration is required when phone_number is selected for auto verification"),
-        ("PASSWORD" not in factors, "Password should be configured as one of the allowed first auth factors."),
+        ("PASSWORD" not in factors, "Password should be configured as one of the allowed first auth "
+                                    "factors."),
         (email["EmailSendingAccount"] == "DEVELOPER" and not email.get("SourceArn"),
          "Source ARN is required to use DEVELOPER email sending owner"),
         ("admin_only" in names and len(names) > 1,
@@ -119,7 +121,8 @@ def _check_tier(settings: dict) -> None:
     tier, policies = settings["UserPoolTier"], settings["Policies"]
     version = settings["LambdaConfig"].get("PreTokenGenerationConfig", {}).get("LambdaVersion", "V1_0")
     essentials = [
-        ("Passwordless Sign-In", policies["SignInPolicy"].get("AllowedFirstAuthFactors", ["PASSWORD"]) != ["PASSWORD"]),
+        ("Passwordless Sign-In", policies["SignInPolicy"].get("AllowedFirstAuthFactors",
+                                                              ["PASSWORD"]) != ["PASSWORD"]),
         ("Password History", policies["PasswordPolicy"].get("PasswordHistorySize", 0) > 0),
         (f"Token Customization with Pre-Token Generation Lambda {version}", version != "V1_0"),
     ]
@@ -131,8 +134,8 @@ def _check_tier(settings: dict) -> None:
 
 
 def unavailable_in_tier(tier: str, features: list[str]) -> CognitoError:
-    return CognitoError("FeatureUnavailableInTierException", "The following features need to be disabled for the "
-                        f"{tier} pricing tier configured: {', '.join(features)}")
+    return CognitoError("FeatureUnavailableInTierException", "The following features need to be disabled for "
+                        f"the {tier} pricing tier configured: {', '.join(features)}")
 
 
 def check_tags(tags: dict, refusal=invalid_parameter) -> None:
@@ -155,8 +158,8 @@ def mfa_by_pool_settings(request: dict, settings: dict, before: Pool | None = No
         return {"MfaConfiguration": "OFF", **kept}
     sms = settings.get("SmsConfiguration")
     if not sms and not others:
-        raise invalid_parameter("SMS configuration and Auto verification for phone_number are required when MFA is "
-                                "required/optional")
+        raise invalid_parameter("SMS configuration and Auto verification for phone_number are required when "
+                                "MFA is required/optional")
     if "EmailMfaConfiguration" in others:
         _check_email_mfa(settings)
     factor = {"SmsConfiguration": sms}
@@ -175,12 +178,12 @@ def mfa_by_request(request: dict, settings: dict, before: dict) -> dict:
     webauthn = {"WebAuthnConfiguration": deepcopy(kept)} if kept else {}
     if mode == "OFF":
         if chosen:
-            raise invalid_parameter("Invalid MFA configuration given, can't turn off MFA and configure an MFA "
-                                    "together.")
+            raise invalid_parameter("Invalid MFA configuration given, can't turn off MFA and configure an "
+                                    "MFA together.")
         return {"MfaConfiguration": "OFF", **webauthn}
     if not chosen:
-        raise invalid_parameter("Invalid MFA configuration given, can't disable all MFAs with a required or optional "
-                                "configuration.")
+        raise invalid_parameter("Invalid MFA configuration given, can't disable all MFAs with a required or "
+                                "optional configuration.")
     if "SmsConfiguration" in settings and "SmsMfaConfiguration" not in chosen:
         raise invalid_parameter("Can't turn off SMS_MFA when SMS configuration is set for the user pool")
     if "EmailMfaConfiguration" in chosen:
@@ -197,7 +200,8 @@ def with_sms_factor(settings: dict, mfa: dict) -> dict:
 
 def _factors(mfa: dict) -> dict:
     """The factors that are on, of a pool or a request."""
-    factors = {name: deepcopy(mfa[name]) for name in ("SmsMfaConfiguration", "EmailMfaConfiguration") if name in mfa}
+    factors = {name: deepcopy(mfa[name]) for name in ("SmsMfaConfiguration",
+                                                      "EmailMfaConfiguration") if name in mfa}
     if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
         factors["SoftwareTokenMfaConfiguration"] = {"Enabled": True}
     return factors
@@ -206,8 +210,8 @@ def _factors(mfa: dict) -> dict:
 def _sms_factor(given: dict, settings: dict) -> dict:
     configuration = given.get("SmsConfiguration") or settings.get("SmsConfiguration")
     if not configuration:
-        raise invalid_parameter("SMS configuration and Auto verification for phone_number are required when MFA is "
-                                "required/optional")
+        raise invalid_parameter("SMS configuration and Auto verification for phone_number are required when "
+                                "MFA is required/optional")
     return {**given, "SmsConfiguration": configuration}
 
 
@@ -216,16 +220,18 @@ def _check_email_mfa(settings: dict) -> None:
     if tier == "LITE":
         raise unavailable_in_tier(tier, ["Email MFA"])
     if settings["EmailConfiguration"]["EmailSendingAccount"] != "DEVELOPER":
-        raise invalid_parameter("Cannot set EmailMfaConfiguration when user pool EmailConfiguration contains an "
-                                "EmailSendingAccount of COGNITO_DEFAULT.")
+        raise invalid_parameter("Cannot set EmailMfaConfiguration when user pool EmailConfiguration contains "
+                                "an EmailSendingAccount of COGNITO_DEFAULT.")
     recovery = settings["AccountRecoverySetting"].get("RecoveryMechanisms", [])
     if [mechanism["Name"] for mechanism in recovery] == ["verified_email"]:
-        raise invalid_parameter("Cannot set EmailMfaConfiguration when email is the only account recovery option.")
+        raise invalid_parameter("Cannot set EmailMfaConfiguration when email is the only account recovery "
+                                "option.")
 
 
 def without_effect(settings: dict, mfa: dict) -> list[str]:
     """The members of a pool that are kept and given back, but that this service does not act on yet."""
-    passwordless = settings["Policies"]["SignInPolicy"].get("AllowedFirstAuthFactors", ["PASSWORD"]) != ["PASSWORD"]
+    passwordless = settings["Policies"]["SignInPolicy"].get("AllowedFirstAuthFactors",
+                                                            ["PASSWORD"]) != ["PASSWORD"]
     idle = {"SignInPolicy.AllowedFirstAuthFactors": passwordless,
             "SmsConfiguration": "SmsConfiguration" in settings,
             "EmailConfiguration": settings["EmailConfiguration"] != {"EmailSendingAccount": "COGNITO_DEFAULT"},

@@ -45,8 +45,8 @@ def of_new_pool(given: list[dict]) -> list[dict]:
     names = [entry.get("Name") for entry in given]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise invalid_parameter(f"Duplicate custom attribute names custom:{twice} are not allowed in a user pool "
-                                "schema.")
+        raise invalid_parameter(f"Duplicate custom attribute names custom:{twice} are not allowed in a user "
+                                "pool schema.")
     known = {entry["Name"]: entry for entry in standard()}
     redefinitions = [entry for entry in given if entry.get("Name") in known and entry["Name"] not in FLAGS]
     for entry in redefinitions:
@@ -60,10 +60,11 @@ def _redefined(original: dict, given: dict) -> dict:
     if CONSTRAINTS[kind] in given:
         changed[CONSTRAINTS[kind]] = {**original[CONSTRAINTS[kind]], **given[CONSTRAINTS[kind]]}
     _check_constraints(name, kind, changed)
-    fixed = ("AttributeDataType", "DeveloperOnlyAttribute") + (("Mutable", "Required") if name == "sub" else ())
+    fixed = ("AttributeDataType", "DeveloperOnlyAttribute") + (("Mutable",
+                                                                "Required") if name == "sub" else ())
     if any(changed[member] != original[member] for member in fixed):
-        raise invalid_parameter("You can not change AttributeDataType or set developerOnlyAttribute for standard "
-                                f"schema attribute {name}")
+        raise invalid_parameter("You can not change AttributeDataType or set developerOnlyAttribute for "
+                                f"standard schema attribute {name}")
     return changed
 
 
@@ -96,7 +97,8 @@ def _bare(name: str) -> str:
 def _custom(given: dict) -> dict:
     kind = given.get("AttributeDataType")
     if kind is None:
-        raise invalid_parameter("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+        raise invalid_parameter("Invalid AttributeDataType input, consider using the provided "
+                                "AttributeDataType enum.")
     if not given.get("Name"):
         raise invalid_parameter("Invalid attribute name: a custom attribute needs a name.")
     if given.get("Required"):
@@ -117,7 +119,8 @@ def _check_constraints(name: str, kind: str, given: dict) -> None:
             raise _bad_constraints(member, name)
     if CONSTRAINTS.get(kind) not in given:
         return
-    least, most = (_number(given[CONSTRAINTS[kind]].get(bound), CONSTRAINTS[kind], name) for bound in BOUNDS[kind])
+    least, most = (_number(given[CONSTRAINTS[kind]].get(bound), CONSTRAINTS[kind],
+                           name) for bound in BOUNDS[kind])
     if kind == "String" and max(least or 0, most or 0) > LONGEST:
         raise invalid_parameter(f"user.{name}: String attributes cannot have a length of more than {LONGEST}")
     if kind == "String" and min(least or 0, most or 0) < 0:

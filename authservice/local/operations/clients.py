@@ -29,7 +29,8 @@ def new_client(call: Call, pool: Pool, request: dict, client_id: str | None = No
     not in the database yet. Shared by that operation and the seed.
     """
     if request.get("GenerateSecret") and "ClientSecret" in request:
-        raise invalid_parameter("You cannot specify both GenerateSecret as true and provide a ClientSecret value.")
+        raise invalid_parameter("You cannot specify both GenerateSecret as true and provide a ClientSecret "
+                                "value.")
     secret = secret or request.get("ClientSecret")
     has_secret = bool(secret or request.get("GenerateSecret"))
     scopes = resource_servers.custom_scopes(call, pool) if scopes is None else scopes
@@ -89,9 +90,11 @@ def list_user_pool_clients(call: Call, request: dict) -> dict:
     if request.get("ClientType") == "DCR":  # dynamic client registration is not built: there are none
         return {"UserPoolClients": []}
     clients, token = pagination.page(call, select(AppClient).where(AppClient.pool_id == pool.id),
-                                     [AppClient.created_at, AppClient.id], listing=("ListUserPoolClients", pool.id),
+                                     [AppClient.created_at, AppClient.id],
+                                     listing=("ListUserPoolClients", pool.id),
                                      size=request.get("MaxResults"), token=request.get("NextToken"))
-    return {"UserPoolClients": [{"ClientId": client.id, "UserPoolId": client.pool_id, "ClientName": client.name}
+    return {"UserPoolClients": [{"ClientId": client.id, "UserPoolId": client.pool_id,
+                                 "ClientName": client.name}
                                 for client in clients], **pagination.member(token)}
 
 
@@ -123,7 +126,8 @@ def update(call: Call, client: AppClient, request: dict, scopes: set[str] | None
 def delete_user_pool_client(call: Call, request: dict) -> dict:
     """Delete an app client; its sign-ins and their tokens end with it. Source: API_DeleteUserPoolClient."""
     client = _client(call, request)
-    call.claim(delete(AppClient).where(AppClient.id == client.id), lambda: client_not_found(request["ClientId"]))
+    call.claim(delete(AppClient).where(AppClient.id == client.id),
+               lambda: client_not_found(request["ClientId"]))
     return {}
 
 

@@ -53,8 +53,9 @@ def _is_custom(domain: Domain) -> bool:
 
 def _check_prefix(prefix: str) -> None:
     if not PREFIX.fullmatch(prefix):
-        raise invalid_parameter("The domain name contains an invalid character. Domain names can only contain "
-                                "lower-case letters, numbers, and hyphens. Please enter a different name that follows "
+        raise invalid_parameter("The domain name contains an invalid character. Domain names can only "
+                                "contain lower-case letters, numbers, and hyphens. Please enter a different "
+                                "name that follows "
                                 r"this format: ^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$")
     for word in RESERVED:
         if word in prefix:
@@ -91,7 +92,8 @@ def describe_user_pool_domain(call: Call, request: dict) -> dict:
     if domain is None:
         return {"DomainDescription": {}}
     return {"DomainDescription": {"UserPoolId": domain.pool_id, "AWSAccountId": call.settings.account_id,
-                                  "Domain": domain.domain, "Status": "CREATING" if _is_custom(domain) else "ACTIVE",
+                                  "Domain": domain.domain,
+                                  "Status": "CREATING" if _is_custom(domain) else "ACTIVE",
                                   **domain.settings}}
 
 

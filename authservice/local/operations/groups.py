@@ -46,7 +46,8 @@ def create_group(call: Call, request: dict) -> dict:
 def _shown(group: Group) -> dict:
     given = {member: getattr(group, column) for member, column in COLUMNS.items()
              if getattr(group, column) is not None}
-    return {"GroupName": group.name, "UserPoolId": group.pool_id, **given, "LastModifiedDate": group.modified_at,
+    return {"GroupName": group.name, "UserPoolId": group.pool_id, **given,
+            "LastModifiedDate": group.modified_at,
             "CreationDate": group.created_at}
 
 
@@ -77,7 +78,8 @@ def delete_group(call: Call, request: dict) -> dict:
 def list_groups(call: Call, request: dict) -> dict:
     """Source: API_ListGroups."""
     pool = directory.pool(call, request["UserPoolId"])
-    return _page_of_groups(call, request, select(Group).where(Group.pool_id == pool.id), ("ListGroups", pool.id))
+    return _page_of_groups(call, request, select(Group).where(Group.pool_id == pool.id),
+                           ("ListGroups", pool.id))
 
 
 @operation("AdminListGroupsForUser")
@@ -119,7 +121,8 @@ def admin_add_user_to_group(call: Call, request: dict) -> dict:
         return {}
     groups = select(func.count()).select_from(Membership).where(Membership.user_id == user.id)
     if call.db.scalar(groups) >= MOST_GROUPS_OF_A_USER:
-        raise CognitoError("LimitExceededException", f"The user is already in {MOST_GROUPS_OF_A_USER} groups.")
+        raise CognitoError("LimitExceededException", f"The user is already in {MOST_GROUPS_OF_A_USER} "
+                                                     "groups.")
     call.db.add(Membership(user_id=user.id, pool_id=group.pool_id, group_name=group.name))
     return {}
 

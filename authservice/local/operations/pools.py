@@ -32,8 +32,10 @@ def new_pool(call: Call, request: dict, pool_id: str | None = None) -> Pool:
         if entry["Name"] == "preferred_username" and entry["Required"] and (
                 "preferred_username" in settings.get("AliasAttributes", [])):
             raise invalid_parameter("preferred_username cannot be required when it is an alias attribute.")
-    pool = Pool(id=pool_id or f"{call.settings.region}_{call.pick(ALPHANUMERICS, 9)}", name=request["PoolName"],
-                settings=settings, schema=attributes, mfa=pool_settings.mfa_by_pool_settings(request, settings),
+    pool = Pool(id=pool_id or f"{call.settings.region}_{call.pick(ALPHANUMERICS, 9)}",
+                name=request["PoolName"],
+                settings=settings, schema=attributes,
+                mfa=pool_settings.mfa_by_pool_settings(request, settings),
                 # Not always 1: after a pool was deleted and made again under its pinned id, a worker that
                 # remembers the old keys must not take them for the new ones.
                 key_generation=int.from_bytes(call.random(3)), created_at=call.now, modified_at=call.now)
@@ -126,8 +128,8 @@ def delete_user_pool(call: Call, request: dict) -> dict:
         raise invalid_parameter("The user pool cannot be deleted because deletion protection is activated. "
                                 "Deletion protection must be inactivated first.")
     if call.db.scalars(select(Domain).where(Domain.pool_id == pool.id)).first():
-        raise invalid_parameter("User pool cannot be deleted. It has a domain configured that should be deleted "
-                                "first.")
+        raise invalid_parameter("User pool cannot be deleted. It has a domain configured that should be "
+                                "deleted first.")
     # The pool's users, clients, groups, keys and messages go with it by the foreign keys.
     call.db.delete(pool)
     return {}

@@ -49,7 +49,8 @@ def create_resource_server(call: Call, request: dict) -> dict:
         raise invalid_parameter(f"{request['Identifier']} already exists in user pool {pool.id}.")
     servers = select(func.count()).select_from(ResourceServer).where(ResourceServer.pool_id == pool.id)
     if call.db.scalar(servers) >= MOST_SERVERS:
-        raise CognitoError("LimitExceededException", f"The user pool already has {MOST_SERVERS} resource servers.")
+        raise CognitoError("LimitExceededException", f"The user pool already has {MOST_SERVERS} resource "
+                                                     "servers.")
     server = new_resource_server(pool, request)
     call.db.add(server)
     return {"ResourceServer": _shown(server)}
@@ -84,7 +85,8 @@ def list_resource_servers(call: Call, request: dict) -> dict:
     pool = directory.pool(call, request["UserPoolId"])
     servers, token = pagination.page(call, select(ResourceServer).where(ResourceServer.pool_id == pool.id),
                                      [ResourceServer.identifier], listing=("ListResourceServers", pool.id),
-                                     size=request.get("MaxResults", LARGEST_PAGE), token=request.get("NextToken"))
+                                     size=request.get("MaxResults", LARGEST_PAGE),
+                                     token=request.get("NextToken"))
     return {"ResourceServers": [_shown(server) for server in servers], **pagination.member(token)}
 
 

@@ -1,0 +1,56 @@
+"""A provider whose public URL is where it really listens; on SQLite, or on PostgreSQL where a test asks for it."""
+
+import shutil
+import threading
+
+import pytest
+from werkzeug.serving import make_server
+
+from authservice import create_app
+from authservice.local.backend import LocalBackend
+from tests.conftest import Clock, make_settings
+from tests.oauth.provider import Provider, populate
+
+BOTH_DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
+
+@pytest.fixture(scope="session")
+def populated(tmp_path_factory, empty_database):
+    """An instance folder with pools, app clients and a user, to copy."""
+    folder = tmp_path_factory.mktemp("populated")
+    shutil.copy(empty_database, folder / "authservice.db")
+    backend = LocalBackend(make_settings(folder), Clock())
+    populate(backend)
+    with backend.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    backend.close()
+    return folder
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def provider(request, database, populated, tmp_path, clock):
+    app = None
+    server = make_server("127.0.0.1", 0, lambda environ, start: app(environ, start), threaded=True)
+    url = f"http://localhost:{server.port}"
+    if database == "postgresql":
+        where = {"database_url": request.getfixturevalue("postgres").create_database()}
+    else:
+        where = {}
+        for name in ("authservice.db", "seal.key"):
+            shutil.copy(populated / name, tmp_path / name)
+    settings = make_settings(tmp_path, public_url=url, **where)
+    backend = LocalBackend(settings, clock)
+    if where:
+        populate(backend)
+    app = create_app(settings, backend=backend)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield Provider(url, backend, clock)
+    server.shutdown()
+    thread.join()
+    backend.close()
