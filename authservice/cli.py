@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from functools import wraps
+from urllib.parse import urlsplit
 
 import click
 from flask.cli import FlaskGroup
@@ -66,7 +67,7 @@ def local_backend(settings: Settings):
     return build_backend(settings)
 
 
-@cli.command()
+@cli.command(with_appcontext=False)
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=int, help="TCP port (default 8400).")
 @click.option("--workers", type=int, help="Worker processes (default 1).")
@@ -117,6 +118,8 @@ def posture(settings: Settings) -> list[str]:
         lines.append("admin operations: SigV4 signatures are verified against the access keys")
     else:
         lines.append("admin operations: any credentials are accepted, from this machine only (development)")
+        if urlsplit(settings.public_url).hostname not in config.LOOPBACK:
+            lines.append("before a proxy brings guests from elsewhere, set AUTHSERVICE_ACCESS_KEYS=ID:SECRET")
     if settings.backend == "local" and outbox.enabled(settings):
         lines.append(f"messages: shown at {settings.public_url}/outbox, not sent (development)")
     return lines
@@ -137,12 +140,17 @@ def _run_granian(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
-    Granian("authservice:create_app", address=settings.host, port=settings.port, interface=Interfaces.WSGI,
+    Granian("authservice:create_app", address=_address(settings.host), port=settings.port, interface=Interfaces.WSGI,
             factory=True, workers=settings.workers, blocking_threads=THREADS, log_level=LogLevels.warning,
             workers_kill_timeout=STOP_SECONDS).serve()
 
 
-@cli.command()
+def _address(host: str) -> str:
+    """granian listens on addresses, not on names."""
+    return "127.0.0.1" if host == "localhost" else host
+
+
+@cli.command(with_appcontext=False)
 @click.argument("operation")
 @click.argument("request_json", metavar="JSON", default="{}")
 @plainly
@@ -162,7 +170,7 @@ def call(operation, request_json):
     click.echo(json.dumps(contract.encode(operation, answer), indent=2))
 
 
-@cli.command()
+@cli.command(with_appcontext=False)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @plainly
 def seed(file):
@@ -189,7 +197,7 @@ def outbox(context, to):
         click.echo(f"    {message['text']}\n")
 
 
-@outbox.command()
+@outbox.command(with_appcontext=False)
 @plainly
 def deliver():
     """Try now to send what is due by SMTP."""
@@ -202,7 +210,7 @@ def keys():
     """The signing keys of the pools."""
 
 
-@keys.command()
+@keys.command(with_appcontext=False)
 @click.argument("pool_id", required=False)
 @plainly
 def rotate(pool_id):
@@ -216,7 +224,7 @@ def rotate(pool_id):
         click.echo(f"{each}: new keys sign; {len(retired)} old ones stay published until their tokens have expired")
 
 
-@keys.command("list")
+@keys.command("list", with_appcontext=False)
 @plainly
 def list_keys():
     """Which keys sign, and which are still published."""
@@ -242,7 +250,7 @@ def db():
     """The database."""
 
 
-@db.command("upgrade")
+@db.command("upgrade", with_appcontext=False)
 @plainly
 def upgrade_database():
     """Bring the schema to the newest revision (also done at every start)."""
@@ -251,7 +259,7 @@ def upgrade_database():
     click.echo("the database is up to date")
 
 
-@db.command()
+@db.command(with_appcontext=False)
 @plainly
 def prune():
     """Remove what has expired: sessions, codes, tokens, counters."""
@@ -260,7 +268,7 @@ def prune():
     click.echo(f"{removed} expired rows removed")
 
 
-@cli.command()
+@cli.command(with_appcontext=False)
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", type=int, default=8401, help="TCP port.")
 @plainly
@@ -269,5 +277,5 @@ def demo(host, port):
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
-    Granian("authservice.demo:create_app", address=host, port=port, interface=Interfaces.WSGI, factory=True,
+    Granian("authservice.demo:create_app", address=_address(host), port=port, interface=Interfaces.WSGI, factory=True,
             workers=1, blocking_threads=THREADS, log_level=LogLevels.warning).serve()

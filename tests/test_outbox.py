@@ -144,11 +144,15 @@ def test_any_other_name_is_refused_so_that_no_page_can_rebind_its_own_to_us(clie
     assert "user-1" not in answer.text
 
 
-def test_the_public_urls_own_host_is_answered(local, settings):
+def test_a_public_name_is_refused_for_its_guests_are_not_of_this_machine(local, settings):
     public = make_settings(settings.instance, public_url="https://auth.example.com:8443")
     client = create_app(public, backend=local).test_client()
-    assert client.get("/outbox.json", headers={"Host": "auth.example.com"}).status_code == 200
-    assert client.get("/outbox.json", headers={"Host": "www.example.com"}).status_code == 403
+    assert client.get("/outbox.json", headers={"Host": "auth.example.com:8443"}).status_code == 403
+    assert client.get("/outbox.json", headers={"Host": "localhost:8400"}).status_code == 200
+
+
+def test_a_guest_of_a_proxy_is_refused(client):
+    assert client.get("/outbox.json", headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 403
 
 
 @pytest.mark.parametrize("path", PATHS[:2])

@@ -10,6 +10,7 @@ transaction there is starts with BEGIN IMMEDIATE.
 """
 
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -21,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 SQLITE_WAIT_SECONDS = 30
+MIGRATIONS = str(Path(__file__).parent / "migrations")
 
 
 class Base(DeclarativeBase):
@@ -65,7 +67,9 @@ def open_engine(url: str) -> Engine:
 
 def _open_sqlite(url) -> Engine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # SQLite gives its journals the same mode
     engine = create_engine(url, pool_size=16, max_overflow=16,
                            connect_args={"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None})
 
@@ -92,10 +96,9 @@ def begin_writing(db: Session) -> None:
 def upgrade(engine: Engine) -> None:
     """Bring the schema to the newest revision; several processes may do so at once."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    config.set_main_option("script_location", MIGRATIONS)
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
+        if MigrationContext.configure(connection).get_current_revision() == _newest():
             return
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -105,3 +108,8 @@ def upgrade(engine: Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+@lru_cache
+def _newest() -> str:
+    return ScriptDirectory(MIGRATIONS).get_current_head()
