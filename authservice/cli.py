@@ -274,8 +274,9 @@ def prune():
 @plainly
 def demo(host, port):
     """Serve the demo site, a small application that signs its users in here."""
+    os.environ.setdefault("AUTHSERVICE_PUBLIC_URL", config.load().public_url)
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
-    Granian("authservice.demo:create_app", address=_address(host), port=port, interface=Interfaces.WSGI, factory=True,
-            workers=1, blocking_threads=THREADS, log_level=LogLevels.warning).serve()
+    Granian("authservice.demo:create_app", address=_address(host), port=port, interface=Interfaces.WSGI,
+            factory=True, workers=1, blocking_threads=THREADS, log_level=LogLevels.warning).serve()

@@ -1,8 +1,8 @@
 """Which operations of the user pools API are built: a table made from the code.
 
-    .venv/bin/python scripts/api_coverage.py            print the table
-    .venv/bin/python scripts/api_coverage.py --write    put it into README.md
-    .venv/bin/python scripts/api_coverage.py --check    exit 1 when README.md has another
+    python3 scripts/api_coverage.py            print the table
+    python3 scripts/api_coverage.py --write    put it into README.md
+    python3 scripts/api_coverage.py --check    exit 1 when README.md has another
 
 The names come from Amazon's service model, what is built from the operations' own tags.
 """
@@ -10,10 +10,11 @@ The names come from Amazon's service model, what is built from the operations' o
 import argparse
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import bootstrap
+from bootstrap import ROOT
+
+bootstrap.go_on_in_venv()
 
 from authservice.contract import service  # noqa: E402
 from authservice.local import operations  # noqa: E402, F401  tags every operation

@@ -80,6 +80,16 @@ def prepare(*extras):
     return PYTHON
 
 
+def go_on_in_venv(*extras):
+    """Run this script anew with the Python of `.venv`, unless the one at work has the project's libraries."""
+    sys.path.insert(0, str(ROOT))
+    if importlib.util.find_spec("botocore") and importlib.util.find_spec("sqlalchemy"):
+        return
+    python = str(prepare(*extras))
+    sys.stdout.flush()
+    os.execv(python, [python, *sys.argv])
+
+
 def _project():
     with open(ROOT / "pyproject.toml", "rb") as file:
         return tomllib.load(file)["project"]

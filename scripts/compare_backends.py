@@ -8,6 +8,8 @@ comparable: a token is compared by its claims. Exit code: 0 all agree, 1 they di
 2 could not run.
 """
 
+import bootstrap  # first: it is what refuses an old Python
+
 import argparse
 import base64
 import contextlib
@@ -383,8 +385,12 @@ def play(name: str, side: Side) -> tuple[list[Step], str | None]:
     run, reason = Run(side), None
     try:
         SCENARIOS[name](run)
+    except CannotRun:
+        raise
     except Stopped as stopped:
         reason = str(stopped)
+    except Exception as error:  # a library choked on what it was given: that backend's answer is at fault
+        reason = f"its answer is of no use to the next step ({error})"
     for made, stands_for in run.names.items():
         if stands_for == "<pool>":
             with contextlib.suppress(Exception):  # what the scenario made; the comparison is over
@@ -427,6 +433,7 @@ def tell(result: dict, sides: list[Side], colour: bool) -> None:
 
 
 def main() -> int:
+    bootstrap.go_on_in_venv("test")
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("backends", nargs="*", metavar="BACKEND", help="two of: local, cognito, moto, http://HOST:PORT")

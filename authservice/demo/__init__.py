@@ -1,11 +1,14 @@
 """The demo site: a small application that lets people sign in with the service.
 
-Owns: a relying party of its own (own process, own port) that shows both ways to integrate and every HTTP step it
-takes. It knows the service by its URLs only and imports nothing of it: copy this folder and it still works, also
-against Amazon Cognito. Does not own: pages where a password is typed on the hosted way, or any rule about users.
+Owns: a relying party of its own (own process, own port) that shows both ways to integrate and every HTTP step
+it takes. It knows the service by its URLs only and imports nothing of it: copy this folder and it still
+works, also against Amazon Cognito. Does not own: pages where a password is typed on the hosted way, or any
+rule about users.
+
 Reading order: hosted_way.py, provider.py, tokens.py, then api_way.py, service_api.py, account_page.py.
 
-Tokens stay in this process's memory (sessions.py): several workers would not share it, so the site runs one worker.
+Tokens stay in this process's memory (sessions.py): several workers would not share it, so the site runs one
+worker.
 """
 import os
 from urllib.parse import urlsplit
@@ -52,11 +55,11 @@ def create_app(settings: dict | None = None) -> Flask:
 
 
 def read_settings(given: dict) -> dict[str, str]:
-    """`given`, else AUTHSERVICE_DEMO_<NAME> of the environment, else what seed.toml and the default ports make right.
+    """`given`, else AUTHSERVICE_DEMO_<NAME> of the environment, else what fits seed.toml and the usual ports.
 
-    issuer: the pool's issuer URL (else the demo pool at AUTHSERVICE_PUBLIC_URL) · url: this site's own public URL ·
-    client_id: app client of the hosted way · api: URL of the JSON API · api_client_id: app client of the own form ·
-    outbox: page with the sent codes, "" for none.
+    issuer: the pool's issuer URL (else the demo pool at AUTHSERVICE_PUBLIC_URL); url: this site's own URL;
+    client_id: app client of the hosted way; api: URL of the JSON API; api_client_id: app client of the own
+    form; outbox: page with the sent codes, "" for none.
     """
     def read(name: str, default: str) -> str:
         value = given.get(name)

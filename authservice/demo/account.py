@@ -1,4 +1,7 @@
-"""Who is signed in at this site, and with which tokens. Neighbours: both ways end here; account_page.py shows it."""
+"""Who is signed in at this site, and with which tokens.
+
+Neighbours: both ways of signing in end here; account_page.py shows it.
+"""
 from dataclasses import dataclass, field
 
 from flask import session
@@ -16,7 +19,7 @@ KEPT_JOURNEYS = 12
 
 @dataclass
 class Account:
-    """`way` is "hosted" or "api"; `profile` is GetUser's last answer; `journeys` what was done, newest last."""
+    """`way` is "hosted" or "api"; `profile` GetUser's last answer; `journeys` what was done, newest last."""
     way: str
     client_id: str
     id_token: Token
@@ -46,29 +49,30 @@ def current() -> Account | None:
 
 
 def sign_in(way: str, client_id: str, journey: Journey, answer: dict, nonce: str | None = None) -> None:
-    """Believe the tokens of `answer` (id_token, access_token, refresh_token) once checked, in a fresh session."""
+    """Check the tokens of `answer` (id_token, access_token, refresh_token), then begin a fresh session."""
     id_token, access_token = _checked(journey, client_id, answer, nonce=nonce)
     session.renew()
-    session["account"] = Account(way, client_id, id_token, access_token, answer.get("refresh_token", ""), [journey])
-    read_profile(session["account"], journey)
+    signed_in = Account(way, client_id, id_token, access_token, answer.get("refresh_token", ""), [journey])
+    session["account"] = signed_in
+    try:
+        read_profile(signed_in, journey)
+    except Refused:
+        pass        # the tokens do not allow it: signed in all the same, and the steps show the refusal
 
 
 def replace_tokens(account: Account, journey: Journey, answer: dict) -> None:
-    """Take the tokens of a refresh, which must be about the same person; the refresh token only when it is a new one."""
+    """Take the tokens of a refresh, which must be about the same person."""
     account.id_token, account.access_token = _checked(
         journey, account.client_id, answer, subject=account.id_token.claims["sub"])
     account.refresh_token = answer.get("refresh_token") or account.refresh_token
 
 
 def read_profile(account: Account, journey: Journey) -> None:
-    """Ask GetUser what the service knows; a refusal leaves the last profile as it was."""
-    try:
-        account.profile = service_api().call(
-            journey, "GetUser", {"AccessToken": account.access_token.raw},
-            "The access token opens the API for this person alone. UserMFASettingList tells whether a second factor "
-            "is on.")
-    except Refused:
-        pass        # the refusal is among the journey's steps
+    """Ask GetUser what the service knows now. Raises Refused."""
+    account.profile = service_api().call(
+        journey, "GetUser", {"AccessToken": account.access_token.raw},
+        "The access token opens the API for this person alone. UserMFASettingList tells whether a second "
+        "factor is on.")
 
 
 def _checked(journey: Journey, client_id: str, answer: dict, **expected) -> tuple[Token, Token]:
@@ -79,9 +83,10 @@ def _checked(journey: Journey, client_id: str, answer: dict, **expected) -> tupl
     try:
         id_token = tokens.check_id_token(answer["id_token"], provider(), journey, client_id=client_id,
                                          access_token=answer["access_token"], **expected)
-        access_token = tokens.check_access_token(answer["access_token"], provider(), journey, client_id=client_id)
+        access_token = tokens.check_access_token(answer["access_token"], provider(), journey,
+                                                 client_id=client_id)
     except tokens.TokenRefused as refusal:
         raise Problem("You are not signed in", f"A token was refused: {refusal}.",
-                      advice="Sign in again. If it happens again, the service and this site disagree: the steps below "
-                             "show where.", journey=journey) from refusal
+                      advice="Sign in again. If it happens again, the service and this site disagree: the "
+                             "steps below show where.", journey=journey) from refusal
     return id_token, access_token

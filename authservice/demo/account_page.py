@@ -1,4 +1,7 @@
-"""The account page and all that can be done there. Neighbours: account.py (who is signed in), both ways (refreshing)."""
+"""The account page and all that can be done there.
+
+Neighbours: account.py knows who is signed in; both ways refresh and sign out.
+"""
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 
 from authservice.demo import account, api_way, authenticator, hosted_way
@@ -52,8 +55,8 @@ def associate():
     try:
         answer = service_api().call(
             journey, "AssociateSoftwareToken", {"AccessToken": signed_in.access_token.raw},
-            "The service makes a secret and keeps it sealed. The app gets it once, by QR code; from then on both can "
-            "compute the same six digits every 30 seconds (TOTP, RFC 6238).")
+            "The service makes a secret and keeps it sealed. The app gets it once, by QR code; from then on "
+            "both can compute the same six digits every 30 seconds (TOTP, RFC 6238).")
     except Refused as refusal:
         flash(f"The service refused: {refusal}.", "refusal")
         return redirect(url_for("account.show"))
@@ -79,8 +82,8 @@ def verify():
         service_api().call(
             journey, "VerifySoftwareToken",
             {"AccessToken": signed_in.access_token.raw, "UserCode": request.form.get("code", "").strip(),
-             "FriendlyDeviceName": "Demo site"}, "A code of the app proves that it has the secret: nobody locks "
-            "themselves out with an app that was never set up.")
+             "FriendlyDeviceName": "Demo site"}, "A code of the app proves that it has the secret: nobody "
+            "locks themselves out with an app that was never set up.")
         _prefer_authenticator(signed_in, journey, True)
     except Refused as refusal:
         flash(f"The service refused: {refusal}. Type the code that the app shows now.", "refusal")
@@ -120,8 +123,9 @@ def sign_out_everywhere():
     journey = Journey("Signing out everywhere")
     token = signed_in.access_token.raw
     try:
-        service_api().call(journey, "GlobalSignOut", {"AccessToken": token}, "Every refresh and access token of this "
-                           "person ends now, on every device: the thing to do when one is lost.")
+        service_api().call(journey, "GlobalSignOut", {"AccessToken": token}, "Every refresh and access "
+                           "token of this person ends now, on every device: the thing to do when one is "
+                           "lost.")
     except Refused as refusal:
         signed_in.begin("Signing out everywhere").steps += journey.steps
         flash(f"The service refused: {refusal}.", "refusal")
@@ -129,12 +133,12 @@ def sign_out_everywhere():
     proofs = [
         _proof("The old refresh token", lambda: WAYS[signed_in.way].refresh(signed_in, journey)),
         _proof("The old access token", lambda: service_api().call(
-            journey, "GetUser", {"AccessToken": token}, "The same call worked before. Its signature is still good and "
-            "it has not expired: only the service knows that it is revoked.")),
+            journey, "GetUser", {"AccessToken": token}, "The same call worked before. Its signature is "
+            "still good and it has not expired: only the service knows that it is revoked.")),
     ]
     session.renew()
-    session["signed_out_everywhere"] = {"proofs": proofs, "journeys": [journey], "client_id": signed_in.client_id,
-                                        "way": signed_in.way}
+    session["signed_out_everywhere"] = {"proofs": proofs, "journeys": [journey], "way": signed_in.way,
+                                        "client_id": signed_in.client_id}
     return redirect(url_for("account.signed_out_everywhere"))
 
 
@@ -161,7 +165,8 @@ def leave():
 def _signed_in() -> Account:
     signed_in = account.current()
     if signed_in is None:
-        raise Problem("You are not signed in", "This site's session has ended.", advice="Sign in again.", status=401)
+        raise Problem("You are not signed in", "This site's session has ended.", advice="Sign in again.",
+                      status=401)
     return signed_in
 
 
@@ -178,7 +183,8 @@ def _ask(signed_in: Account, title: str, question):
 def _prefer_authenticator(signed_in: Account, journey: Journey, on: bool) -> None:
     service_api().call(
         journey, "SetUserMFAPreference",
-        {"AccessToken": signed_in.access_token.raw, "SoftwareTokenMfaSettings": {"Enabled": on, "PreferredMfa": on}},
+        {"AccessToken": signed_in.access_token.raw,
+         "SoftwareTokenMfaSettings": {"Enabled": on, "PreferredMfa": on}},
         "Having proved the app and being asked for it are two things in Cognito: this is the switch.")
     account.read_profile(signed_in, journey)
 

@@ -1,7 +1,7 @@
-"""The API way: forms of the application's own that call the service's JSON API (Cognito: "SDK authentication").
+"""The API way: forms of the application's own that call the service's JSON API.
 
-The application designs every page and sees the password: more freedom, more duty, and no single sign-on. Each form is
-one operation; a sign-in goes on through challenges until the answer has tokens.
+The application designs every page and sees the password: more freedom, more duty, and no single sign-on.
+Each form is one operation; a sign-in goes on through challenges until the answer has tokens.
 Neighbours: service_api.py sends, account.py takes the tokens, account_page.py calls refresh and sign-out.
 """
 import json
@@ -43,7 +43,7 @@ class Progress:
 
 @blueprint.route("", methods=["GET", "POST"])
 def sign_in():
-    """USER_PASSWORD_AUTH. (USER_SRP_AUTH would prove the password without sending it, but needs code in the browser.)"""
+    """USER_PASSWORD_AUTH sends the password. USER_SRP_AUTH only proves it, but needs a script."""
     progress = _progress()
     if request.method == "GET":
         return _page("sign_in")
@@ -52,7 +52,8 @@ def sign_in():
         answer = _call("InitiateAuth", {
             "AuthFlow": "USER_PASSWORD_AUTH",
             "AuthParameters": {"USERNAME": progress.username, "PASSWORD": request.form.get("password", "")}},
-            "The first step of every sign-in. The answer is tokens, or a challenge: what the service wants to know next.")
+            "The first step of every sign-in. The answer is tokens, or a challenge: what the service wants "
+            "to know next.")
     except Refused as refusal:
         return _sign_in_refused(refusal)
     return _next(answer, progress)
@@ -63,11 +64,11 @@ def sign_up():
     if request.method == "GET":
         return _page("sign_up")
     _progress().username = _field("username")
-    attributes = {"email": _field("username"), "name": _field("name")}
+    attributes = ("email", _field("username")), ("name", _field("name"))
     try:
         answer = _call("SignUp", {
             "Username": _field("username"), "Password": request.form.get("password", ""),
-            "UserAttributes": [{"Name": name, "Value": value} for name, value in attributes.items() if value]},
+            "UserAttributes": [{"Name": name, "Value": value} for name, value in attributes if value]},
             "Registers a person who is UNCONFIRMED until the address is proved by a code.")
     except Refused as refusal:
         return _page("sign_up", refusal)
@@ -85,7 +86,8 @@ def confirm():
     _progress().username = _field("username")
     try:
         _call("ConfirmSignUp", {"Username": _field("username"), "ConfirmationCode": _field("code")},
-              "The code proves that the address belongs to the person: the account is CONFIRMED, the address verified.")
+              "The code proves that the address belongs to the person: the account is CONFIRMED, the "
+              "address verified.")
     except Refused as refusal:
         return _page("confirm", refusal)
     flash("The address is confirmed. Sign in.", "success")
@@ -143,14 +145,15 @@ def challenge():
         return _challenge_page(asked)
     try:
         if asked.name == "MFA_SETUP":
-            asked.session = _call("VerifySoftwareToken", {"Session": asked.session, "UserCode": _field("code")},
-                                  "A code proves that the app has the secret.")["Session"]
+            verified = _call("VerifySoftwareToken", {"Session": asked.session, "UserCode": _field("code")},
+                             "A code proves that the app has the secret.")
+            asked.session = verified["Session"]
         answer = _call("RespondToAuthChallenge", {
             "ChallengeName": asked.name, "Session": asked.session,
             "ChallengeResponses": {"USERNAME": asked.username, **_responses(asked)}},
             "The answer goes back with the Session, which binds it to this sign-in and works once.")
     except Refused as refusal:
-        if refusal.code == "NotAuthorizedException":    # the Session is spent or too old: only a new sign-in helps
+        if refusal.code == "NotAuthorizedException":  # the Session is spent or too old: begin again
             progress.challenge = None
             return _sign_in_refused(refusal)
         return _challenge_page(asked, refusal)
@@ -162,16 +165,17 @@ def refresh(signed_in: Account, journey: Journey) -> dict:
     answer = service_api().call(
         journey, "InitiateAuth", {"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": signed_in.client_id,
                                   "AuthParameters": {"REFRESH_TOKEN": signed_in.refresh_token}},
-        "Access tokens live an hour so that a lost one is soon worthless; the refresh token gets new ones without "
-        "asking you again.")
+        "Access tokens live an hour so that a lost one is soon worthless; the refresh token gets new ones "
+        "without asking you again.")
     return _tokens(answer)
 
 
 def sign_out(signed_in: Account, journey: Journey):
     """Revoke the refresh token and drop the rest: the own form made no session at the service."""
     try:
-        service_api().call(journey, "RevokeToken", {"Token": signed_in.refresh_token, "ClientId": signed_in.client_id},
-                           "Dropping a token is not enough: a copy of it would go on working. Now it does not.")
+        service_api().call(journey, "RevokeToken",
+                           {"Token": signed_in.refresh_token, "ClientId": signed_in.client_id},
+                           "Dropping a token is not enough: a copy would go on working. Now it does not.")
     except Refused:
         pass        # nothing left to revoke; the refusal is among the journey's steps
     return redirect(url_for("home"), 303)
@@ -181,8 +185,9 @@ def _call(operation: str, members: dict, why: str) -> dict:
     """Call the API as the own form's app client, noted in this browser's journey."""
     journey = _progress().journey
     journey.steps = journey.steps[-SHOWN_STEPS:]
-    client = {} if operation == "VerifySoftwareToken" else {"ClientId": current_app.config["SITE"]["api_client_id"]}
-    return service_api().call(journey, operation, {**client, **members}, why)
+    if "Session" not in members or operation == "RespondToAuthChallenge":
+        members = {"ClientId": current_app.config["SITE"]["api_client_id"], **members}
+    return service_api().call(journey, operation, members, why)
 
 
 def _next(answer: dict, progress: Progress):
@@ -195,9 +200,10 @@ def _next(answer: dict, progress: Progress):
     asked = Challenge(answer.get("ChallengeName", ""), answer.get("Session", ""), parameters,
                       parameters.get("USER_ID_FOR_SRP", progress.username))
     if asked.name == "MFA_SETUP":
-        associated = service_api().call(progress.journey, "AssociateSoftwareToken", {"Session": asked.session},
-                                        "This pool asks everybody for a second factor. The sign-in's Session stands in "
-                                        "for the access token, which there is none of yet.")
+        associated = service_api().call(
+            progress.journey, "AssociateSoftwareToken", {"Session": asked.session},
+            "This pool asks everybody for a second factor. There is no access token yet: the sign-in's "
+            "Session stands in for it.")
         asked.session, asked.secret = associated["Session"], associated["SecretCode"]
     progress.challenge = asked
     return redirect(url_for("api.challenge"))
@@ -241,7 +247,8 @@ def _challenge_page(asked: Challenge, refusal: Refused | None = None):
 
 def _page(name: str, refusal: Refused | None = None, **context):
     progress = _progress()
-    return render_template(f"api/{name}.html", progress=progress, refusal=refusal, **context), 400 if refusal else 200
+    page = render_template(f"api/{name}.html", progress=progress, refusal=refusal, **context)
+    return page, 400 if refusal else 200
 
 
 def _progress() -> Progress:

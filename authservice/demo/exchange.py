@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from authservice.demo.journey import Journey, Step, shorten, shown_json, shown_parameters
+from authservice.demo.journey import Journey, Step, shown, shown_json, shown_parameters
 from authservice.demo.problems import unreachable
 
 TIMEOUT = (3, 15)           # seconds: to connect, to answer
@@ -25,10 +25,9 @@ class Refused(Exception):
 
 @dataclass
 class Answer:
-    """What came back: `status`, `body` (the JSON value; None when it is none), `text` and the noted `step`."""
+    """What came back: `status`, `body` (the JSON value, None if it is none), and the noted `step`."""
     status: int
     body: object
-    text: str
     step: Step
 
     @property
@@ -44,7 +43,7 @@ def send(journey: Journey, title: str, why: str, method: str, url: str, *, heade
     """
     sent = dict(headers or {})
     step = Step("This site", title, why, method, url,
-                headers=[(name, shorten(value) if name == "Authorization" else value) for name, value in sent.items()],
+                headers=[(name, str(shown(name, value))) for name, value in sent.items()],
                 parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "")
     journey.steps.append(step)
     try:
@@ -56,17 +55,18 @@ def send(journey: Journey, title: str, why: str, method: str, url: str, *, heade
 
     step.status = f"{response.status_code} {PHRASES.get(response.status_code, '')}".strip()
     step.failed = response.status_code >= 400
-    step.answer_headers = [(name, response.headers[name]) for name in SHOWN_HEADERS if name in response.headers]
+    step.answer_headers = [(name, response.headers[name]) for name in SHOWN_HEADERS
+                           if name in response.headers]
     try:
         body = response.json()
     except ValueError:
         body = None
     step.answer = shown_json(body) if body is not None else response.text[:500]
-    return Answer(response.status_code, body, response.text, step)
+    return Answer(response.status_code, body, step)
 
 
 def _no_netrc(prepared):
-    """An `auth` that adds nothing: without one, requests lets a ~/.netrc overwrite the Authorization header."""
+    """An `auth` that adds nothing: without one, requests lets ~/.netrc overwrite the Authorization header."""
     return prepared
 
 

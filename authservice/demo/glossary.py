@@ -1,4 +1,4 @@
-"""Names explained in half a line each, for the pages: request parameters, token claims; and times made readable."""
+"""Request parameters and token claims in half a line each, and times made readable, for the pages."""
 import time
 
 PARAMETERS = {
@@ -6,15 +6,19 @@ PARAMETERS = {
     "client_id": "Which application asks. Not a secret.",
     "redirect_uri": "Where the answer goes. Compared with the registered ones, character for character.",
     "scope": "What the tokens may be used for, and which attributes they show.",
-    "state": "Random, kept in this browser's session: an answer that nobody here asked for has no matching state.",
-    "nonce": "Random, comes back signed inside the ID token: a token from another sign-in carries another one.",
-    "code_challenge": "PKCE: the SHA-256 of a secret that stays here. Only who knows the secret can use the code.",
+    "state": "Random, kept in this browser's session: an answer that nobody here asked for has no matching "
+             "state.",
+    "nonce": "Random, comes back signed inside the ID token: a token from another sign-in carries another "
+             "one.",
+    "code_challenge": "PKCE: the SHA-256 of a secret that stays here. Only who knows the secret can use the "
+                      "code.",
     "code_challenge_method": "S256: the challenge is a hash, so it does not give the secret away.",
     "code": "Works once, for minutes, and only together with the code verifier.",
     "code_verifier": "PKCE: the secret itself. A stolen code is useless without it.",
     "grant_type": "What is being exchanged for tokens.",
     "refresh_token": "Lives for days. Kept on the server, sent to nobody but the token endpoint.",
-    "iss": "Who answers (RFC 9207). Must be the issuer that was asked: no other server can slip in its answer.",
+    "iss": "Who answers (RFC 9207). Must be the issuer that was asked: no other server can slip in its "
+           "answer.",
     "error": "Why the service refuses.",
     "error_description": "The same for people. Not a stable text.",
     "token": "The refresh token that must not work any more.",

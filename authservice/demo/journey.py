@@ -1,7 +1,8 @@
 """What the site did, step by step, as the pages show it: each HTTP exchange and each check, with its reason.
 
-Owns: Step and Journey, and that no secret gets into them: values are shortened when a step is noted, so that the
-full ones are never kept for display. Does not own: sending (exchange.py), the explanations of single names (glossary.py).
+Owns: Step and Journey, and that no secret gets into them: values are shortened when a step is noted, so that
+the full ones are never kept for display. Does not own: sending (exchange.py), the explanations of single
+names (glossary.py).
 """
 import json
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,8 @@ from flask import session
 
 from authservice.demo import glossary
 
-SHORTENED = {"code", "code_verifier", "access_token", "id_token", "refresh_token", "token", "AccessToken", "IdToken",
-             "RefreshToken", "REFRESH_TOKEN", "Token", "Session", "SecretCode", "Authorization"}
+SHORTENED = {"code", "code_verifier", "access_token", "id_token", "refresh_token", "token", "AccessToken",
+             "IdToken", "RefreshToken", "REFRESH_TOKEN", "Token", "Session", "SecretCode", "Authorization"}
 HIDDEN = {"Password", "PASSWORD", "NEW_PASSWORD", "UserCode", "ConfirmationCode", "SOFTWARE_TOKEN_MFA_CODE",
           "SMS_MFA_CODE", "EMAIL_OTP_CODE"}
 LONGEST_ANSWER = 6000       # characters shown
@@ -20,10 +21,10 @@ LONGEST_ANSWER = 6000       # characters shown
 
 @dataclass
 class Step:
-    """One thing done: an exchange (`method`, `url`, `status`) or, without a method, a check made by the site itself.
+    """One thing done: an exchange (`method`, `url`, `status`) or, without a method, checks by this site.
 
-    `parameters` are (name, value, meaning) of a query or form, `body` is JSON text; `checks` are (name, finding);
-    `note` is a remark beside the request line.
+    `parameters` are (name, value, meaning) of a query or form, `body` is JSON text, `checks` are (name,
+    finding), `note` is a remark beside the request line.
     """
     who: str
     title: str
@@ -56,7 +57,7 @@ class Journey:
     steps: list[Step] = field(default_factory=list)
 
     def browser_goes(self, title: str, why: str, url: str, parameters: dict, sent_by: str) -> None:
-        """Note a step that the browser takes on somebody's word: a redirect to the service, or the way back."""
+        """Note a step that the browser takes when sent: to the service, or back from it."""
         self.steps.append(Step("Browser", title, why, "GET", url, "redirect", note=f"sent by {sent_by}",
                                parameters=shown_parameters(parameters)))
 
@@ -66,7 +67,7 @@ class Journey:
             self.steps.append(replace(step, note="kept from before, not asked again"))
 
     def checked(self, title: str, why: str, checks: list[tuple[str, str]], *, failed: bool = False) -> None:
-        """Note what the site verified by itself, without asking anybody. With `failed` the last check is the refusal."""
+        """Note what the site verified by itself. With `failed` the last check is the refusal."""
         self.steps.append(Step("This site", title, why, checks=checks, failed=failed))
 
 
@@ -81,7 +82,7 @@ def shown_json(value) -> str:
 
 
 def shown(name: str, value):
-    """`value` as it may be displayed under `name`: passwords and one-time codes hidden, tokens and the like shortened."""
+    """`value` as it may be shown under `name`: passwords and codes hidden, tokens and the like shortened."""
     if isinstance(value, dict):
         return {key: shown(key, inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,11 +1,11 @@
-"""What can go wrong for the person at the browser: one exception, one page. Neighbour: templates/problem.html."""
+"""What can go wrong for the person at the browser: one exception, one page (templates/problem.html)."""
 
 
 class Problem(Exception):
     """Ends a request with a page in plain words.
 
-    `what` one sentence, `explanation` why it was refused or failed, `advice` what to do now, `commands` lines to type
-    in a shell, `journey` the steps taken so far (shown below).
+    `what` one sentence, `explanation` why it was refused or failed, `advice` what to do now, `commands` lines
+    to type in a shell, `journey` the steps taken so far (shown below).
     """
 
     def __init__(self, what: str, explanation: str, *, advice: str = "", commands: tuple[str, ...] = (),
@@ -19,6 +19,6 @@ def unreachable(url: str, reason: str, journey=None) -> Problem:
     """The service gave no answer at all."""
     return Problem(
         "The service does not answer", f"This site asked {url} and got no answer ({reason}).",
-        advice="Start the service in another terminal, then load this page again. The site reads its address from "
-               "AUTHSERVICE_DEMO_ISSUER and AUTHSERVICE_DEMO_API.",
+        advice="Start the service in another terminal, then load this page again. The site reads its "
+               "address from AUTHSERVICE_DEMO_ISSUER and AUTHSERVICE_DEMO_API.",
         commands=("authservice serve",), journey=journey, status=503)

@@ -16,7 +16,7 @@ from authservice.demo.journey import Journey, Step
 from authservice.demo.problems import Problem
 
 SEED = Path(__file__).with_name("seed.toml")
-KEPT_FOR = 300              # seconds; long enough to be cheap, short enough to follow a change of configuration
+KEPT_FOR = 300              # seconds: cheap, and a change of the service's configuration is soon followed
 
 
 def provider() -> "Provider":
@@ -40,31 +40,32 @@ class Provider:
             journey.known_before(self._metadata_step)
             return self._metadata
         answer = exchange.send(
-            journey, "Find the endpoints", "One URL, the issuer, is all this site is configured with. The discovery "
-            "document tells the rest, so nothing else can be wrong or go stale.",
+            journey, "Find the endpoints", "One URL, the issuer, is all this site is configured with. The "
+            "discovery document tells the rest, so nothing else can be wrong or go stale.",
             "GET", f"{self.issuer}/.well-known/openid-configuration")
         if not answer.ok or not isinstance(answer.body, dict):
-            raise Problem("The service does not know this pool", f"No discovery document at {answer.step.url}.",
+            raise Problem("The service does not know this pool",
+                          f"No discovery document at {answer.step.url}.",
                           advice="Seed the demo pool, or set AUTHSERVICE_DEMO_ISSUER to a pool that exists.",
                           commands=(f"authservice seed {SEED}",), journey=journey, status=503)
         if answer.body.get("issuer") != self.issuer:
             answer.step.failed = True
             raise Problem("The discovery document names another issuer",
                           f"This site trusts {self.issuer}, the document says {answer.body.get('issuer')}.",
-                          advice="Set AUTHSERVICE_DEMO_ISSUER and the service's AUTHSERVICE_PUBLIC_URL to the same "
-                                 "address, character for character.", journey=journey, status=503)
+                          advice="Set AUTHSERVICE_DEMO_ISSUER and the service's AUTHSERVICE_PUBLIC_URL to "
+                                 "the same address, character for character.", journey=journey, status=503)
         self._metadata, self._metadata_step, self._metadata_at = answer.body, answer.step, time.time()
         return answer.body
 
     def endpoint(self, journey: Journey, name: str) -> str:
         url = self.metadata(journey).get(name)
         if not isinstance(url, str):
-            raise Problem("The service lacks an endpoint", f"Its discovery document has no {name}.", journey=journey,
-                          status=503)
+            raise Problem("The service lacks an endpoint", f"Its discovery document has no {name}.",
+                          journey=journey, status=503)
         return url
 
     def key(self, kid: str, journey: Journey) -> jwt.PyJWK | None:
-        """The public key named `kid`. An unknown one is looked for once more: the service may have a new key."""
+        """The public key named `kid`. An unknown one is looked for once more: it may be new."""
         with self._lock:
             if kid not in self._keys:
                 self._fetch_keys(journey)
@@ -73,15 +74,15 @@ class Provider:
             return self._keys.get(kid)
 
     def origins(self) -> list[str]:
-        """Origins a form of this site may lead to: the issuer's and, once discovered, the sign-out endpoint's."""
+        """Origins a form of this site may lead to: the issuer's and the sign-out endpoint's, once known."""
         urls = [self.issuer, (self._metadata or {}).get("end_session_endpoint", self.issuer)]
         parts = [urlsplit(url) for url in urls]
         return sorted({f"{part.scheme}://{part.netloc}" for part in parts})
 
     def _fetch_keys(self, journey: Journey) -> None:
         answer = exchange.send(
-            journey, "Fetch the public keys", "Tokens are signed with keys that never leave the service. Their public "
-            "halves are here, so anybody can check a signature without asking again.",
+            journey, "Fetch the public keys", "Tokens are signed with keys that never leave the service. "
+            "Their public halves are here, so anybody can check a signature without asking again.",
             "GET", self.endpoint(journey, "jwks_uri"))
         keys = answer.body.get("keys", []) if answer.ok and isinstance(answer.body, dict) else []
         self._keys = {key["kid"]: jwt.PyJWK(key, algorithm="RS256") for key in keys

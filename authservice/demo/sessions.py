@@ -1,7 +1,7 @@
-"""Who is at this browser: sessions kept here, on the server, under a random id; the cookie holds that id alone.
+"""Who is at this browser: sessions kept on the server under a random id; the cookie holds the id alone.
 
-Tokens do not belong into a cookie: what the browser never has, nobody can steal from it. Also owns the form token
-against forged posts. Does not own: what an account is (account.py).
+Tokens do not belong into a cookie: what the browser never has, nobody can steal from it. Also owns the form
+token against forged posts. Does not own: what an account is (account.py).
 
 One dict in one process: the site therefore runs one worker, and a restart signs everybody out.
 """
@@ -22,16 +22,16 @@ LIMIT = 2000                # sessions; the one unused for longest makes room
 
 
 class Visit(dict, SessionMixin):
-    """One browser's session: a plain dict of Python objects with an id that can be changed."""
+    """One request's view of its browser's session: a dict of Python objects under an id that can change."""
 
-    def __init__(self):
-        super().__init__()
-        self.id, self.former_id, self.used = secrets.token_urlsafe(32), None, 0.0
+    def __init__(self, kept: dict | None = None, id: str | None = None):
+        super().__init__(kept or {})
+        self.opened_id, self.id = id, id or secrets.token_urlsafe(32)
 
     def renew(self) -> None:
-        """Empty it under a new id, at sign-in and sign-out: an id known before the change is worth nothing after."""
+        """Empty it under a new id, at sign-in and sign-out: an id known before is worth nothing after."""
         self.clear()
-        self.former_id, self.id = self.id, secrets.token_urlsafe(32)
+        self.id = secrets.token_urlsafe(32)
 
 
 class ServerSideSessions(SessionInterface):
@@ -39,31 +39,33 @@ class ServerSideSessions(SessionInterface):
 
     def __init__(self, *, secure: bool):
         self.secure = secure
-        self._visits: OrderedDict[str, Visit] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, dict]] = OrderedDict()    # id: (last use, content)
         self._lock = threading.Lock()
 
     def open_session(self, app: Flask, request: Request) -> Visit:
+        id = request.cookies.get(COOKIE, "")
         with self._lock:
-            visit = self._visits.get(request.cookies.get(COOKIE, ""))
-            return visit if visit is not None and visit.used > time.time() - LIFETIME else Visit()
+            used, content = self._kept.get(id, (0.0, {}))
+        return Visit(content, id) if used > time.time() - LIFETIME else Visit()
 
     def save_session(self, app: Flask, visit: Visit, response: Response) -> None:
         with self._lock:
-            self._visits.pop(visit.former_id, None)
-            self._visits.pop(visit.id, None)
+            if visit.opened_id and visit.opened_id not in self._kept:
+                # Another request has renewed it meanwhile: this one must not revive it, nor learn the new id.
+                return
+            self._kept.pop(visit.opened_id, None)
             if visit:
-                visit.used = time.time()
-                self._visits[visit.id] = visit
-                while len(self._visits) > LIMIT:
-                    self._visits.popitem(last=False)
-        if visit and request.cookies.get(COOKIE) != visit.id:
+                self._kept[visit.id] = (time.time(), dict(visit))
+                while len(self._kept) > LIMIT:
+                    self._kept.popitem(last=False)
+        if visit and visit.id != visit.opened_id:
             response.set_cookie(COOKIE, visit.id, httponly=True, samesite="Lax", secure=self.secure)
         elif not visit and COOKIE in request.cookies:
             response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=self.secure)
 
 
 def csrf_token() -> str:
-    """The token every form of this site carries: another site can make a browser post here, but cannot know it."""
+    """The token every form carries: another site can make a browser post here, but cannot know it."""
     return session.setdefault("csrf_token", secrets.token_urlsafe(32))
 
 
@@ -72,5 +74,6 @@ def require_csrf_token() -> None:
     if request.method == "POST":
         expected, sent = session.get("csrf_token", ""), request.form.get("csrf_token", "")
         if not expected or not hmac.compare_digest(expected.encode(), sent.encode()):
-            raise Problem("This form is no longer valid", "Its session has ended, or it was sent from another site.",
+            raise Problem("This form is no longer valid",
+                          "Its session has ended, or it was sent from another site.",
                           advice="Go back, load the page again and send the form once more.", status=403)

@@ -1,7 +1,7 @@
 """Tokens: what an application must check before it believes one (OpenID Connect Core 3.1.3.7; RFC 8725).
 
-A token is a letter that anybody can write; only the checks below make it true. Each is noted in the journey, so that
-the account page can show it. Neighbour: provider.py has the keys.
+A token is a letter that anybody can write; only the checks below make it true. Each is noted in the journey,
+so that the account page can show it. Neighbour: provider.py has the keys.
 """
 import base64
 import hashlib
@@ -28,8 +28,9 @@ class Token:
     claims: dict
 
 
-def check_id_token(raw: str, provider: Provider, journey: Journey, *, client_id: str, nonce: str | None = None,
-                   access_token: str | None = None, subject: str | None = None) -> Token:
+def check_id_token(raw: str, provider: Provider, journey: Journey, *, client_id: str,
+                   nonce: str | None = None, access_token: str | None = None,
+                   subject: str | None = None) -> Token:
     """The ID token as proof of who signed in, at this issuer, for this application, in this very attempt.
 
     `nonce` None: none was sent (own form). `subject`: after a refresh, whom the tokens were about until now.
@@ -41,8 +42,8 @@ def check_id_token(raw: str, provider: Provider, journey: Journey, *, client_id:
                  "it is meant for another application")
         _require(checks, "Kind", claims.get("token_use") == "id", "token_use is id", "it is not an ID token")
         if nonce is not None:
-            _require(checks, "Nonce", _same(claims.get("nonce"), nonce), "the very value that this site sent along",
-                     "its nonce is not the one of this sign-in")
+            _require(checks, "Nonce", _same(claims.get("nonce"), nonce),
+                     "the very value that this site sent along", "its nonce is not the one of this sign-in")
         if access_token is not None and "at_hash" in claims:
             _require(checks, "Pair", _same(claims["at_hash"], _half_hash(access_token)),
                      "at_hash fits the access token", "it belongs to another access token")
@@ -53,11 +54,11 @@ def check_id_token(raw: str, provider: Provider, journey: Journey, *, client_id:
 
 
 def check_access_token(raw: str, provider: Provider, journey: Journey, *, client_id: str) -> Token:
-    """The access token as the API would check it. To the application it is opaque; it is checked here to be shown."""
+    """The access token as the API would check it. To an application it is opaque; here it is to be shown."""
     with _noting(journey, "access token") as checks:
         token = _signed_by(provider, raw, journey, checks)
-        _require(checks, "Application", token.claims.get("client_id") == client_id, f"client_id is {client_id}",
-                 "it was issued to another application")
+        _require(checks, "Application", token.claims.get("client_id") == client_id,
+                 f"client_id is {client_id}", "it was issued to another application")
         _require(checks, "Kind", token.claims.get("token_use") == "access", "token_use is access",
                  "it is not an access token")
     return token
@@ -76,12 +77,13 @@ class _noting:
         if isinstance(error, TokenRefused):
             self.checks.append(("Refused", str(error)))
         self.journey.checked(
-            f"Check the {self.kind}", "It came over the network: nothing in it is believed before all of this holds.",
+            f"Check the {self.kind}",
+            "It came over the network: nothing in it is believed before all of this holds.",
             self.checks, failed=error is not None)
 
 
 def _signed_by(provider: Provider, raw: str, journey: Journey, checks: list) -> Token:
-    """Signature, issuer and times. The algorithm is ours to choose: what the header says is compared, not obeyed."""
+    """Signature, issuer and times. The algorithm is ours: what the header says is compared, not obeyed."""
     try:
         header = jwt.get_unverified_header(raw)
     except jwt.InvalidTokenError as error:
@@ -96,8 +98,8 @@ def _signed_by(provider: Provider, raw: str, journey: Journey, checks: list) -> 
                             options={"require": ["exp", "iat", "iss", "sub"], "verify_aud": False})
     except jwt.InvalidTokenError as error:
         raise TokenRefused(str(error)) from error
-    checks += [("Signature", f"made by the service's key {header['kid']}"), ("Issuer", f"iss is {provider.issuer}"),
-               ("Time", "not expired, not from the future")]
+    checks += [("Signature", f"made by the service's key {header['kid']}"),
+               ("Issuer", f"iss is {provider.issuer}"), ("Time", "not expired, not from the future")]
     return Token(raw, header, claims)
 
 

@@ -1,4 +1,4 @@
-"""A browser without a window, for the tests of the demo site: cookies, redirects, links and forms of real pages.
+"""A browser without a window: cookies, redirects, links and forms of real pages over real HTTP.
 
 Does not own: what the pages should say. Scripts are not run: no page here needs any.
 """

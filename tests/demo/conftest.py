@@ -15,7 +15,8 @@ from tests.services.server import ROOT, Service, command, running_demo, running_
 SEED = ROOT / "authservice" / "demo" / "seed.toml"
 POOL = "us-east-1_Demo00001"
 TARGET = "AWSCognitoIdentityProviderService"
-SIGNATURE = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=0"
+SIGNATURE = ("AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/cognito-idp/aws4_request, "
+             "SignedHeaders=host, Signature=0")
 PASSWORD = "Correct-Horse-7"
 QUICK_HASHES = {"AUTHSERVICE_ARGON2_MEMORY_KIB": "64", "AUTHSERVICE_ARGON2_TIME": "1"}
 
@@ -45,8 +46,9 @@ class Site:
     def new_user(self) -> str:
         """A fresh confirmed user; gives the address. The password is PASSWORD."""
         address = f"user-{next(_numbers)}@example.com"
+        verified = {"email": address, "email_verified": "true"}
         self.call("AdminCreateUser", Username=address, MessageAction="SUPPRESS",
-                  UserAttributes=[{"Name": "email", "Value": address}, {"Name": "email_verified", "Value": "true"}])
+                  UserAttributes=[{"Name": name, "Value": value} for name, value in verified.items()])
         self.call("AdminSetUserPassword", Username=address, Password=PASSWORD, Permanent=True)
         return address
 
@@ -65,7 +67,7 @@ class Site:
         return browser.press("Sign in", username=address, password=password)
 
     def hosted_answer(self, browser: Browser, authorize_url: str, address: str) -> str:
-        """Sign in at the service from `authorize_url`; gives the callback URL with the code, not yet visited."""
+        """Sign in at the service from `authorize_url`; gives the callback URL with the code, not visited."""
         browser.stay_out_of = f"{self.url}/callback"
         browser.open(authorize_url)
         browser.press("Sign in", username=address, password=PASSWORD)
@@ -96,7 +98,8 @@ def site(tmp_path_factory):
     env = {**QUICK_HASHES, "AUTHSERVICE_DEMO_URL": f"http://localhost:{port}"}
     seeded = command(instance, "seed", SEED, env=env)
     assert seeded.returncode == 0, seeded.stderr
-    with running_service(instance, env=env) as service, running_demo(instance, service.url, port=port) as demo:
+    with (running_service(instance, env=env) as service,
+          running_demo(instance, service.url, port=port) as demo):
         yield Site(demo.url, service, instance)
 
 

@@ -88,8 +88,8 @@ def test_a_pool_that_demands_a_second_factor_sets_it_up_in_the_sign_in(site, bro
 
 def test_a_temporary_password_is_replaced_in_the_sign_in(site, browser):
     address = site.new_address()
-    site.call("AdminCreateUser", Username=address, TemporaryPassword="Temporary-Pw-1", MessageAction="SUPPRESS",
-              UserAttributes=[{"Name": "email", "Value": address}])
+    site.call("AdminCreateUser", Username=address, TemporaryPassword="Temporary-Pw-1",
+              MessageAction="SUPPRESS", UserAttributes=[{"Name": "email", "Value": address}])
     page = sign_in(site, browser, address, "Temporary-Pw-1")
     assert "NEW_PASSWORD_REQUIRED" in page.text
     assert browser.press("Go on", password=PASSWORD).url == f"{site.url}/account"

@@ -12,7 +12,8 @@ def test_the_seeded_user_signs_in_and_sees_the_checked_tokens(site, browser):
     page = site.sign_in(browser, "demo@example.com", "Demo-Passw0rd!")
     assert page.url == f"{site.url}/account"
     assert "Hello, Demo User" in page.text
-    for check in ("Signature made by the service's key", f"Issuer iss is {site.issuer}", "Nonce the very value",
+    for check in ("Signature made by the service's key", f"Issuer iss is {site.issuer}", "Nonce the very "
+                                                                                         "value",
                   "Audience aud is demositehosted000000000001", "Kind token_use is access"):
         assert check in page.text
     assert "readers" in page.text
@@ -21,7 +22,8 @@ def test_the_seeded_user_signs_in_and_sees_the_checked_tokens(site, browser):
 def test_the_account_page_shows_each_step_and_no_secret_in_full(site, browser):
     page = site.sign_in(browser, site.new_user())
     for step in ("Find the endpoints", "GET /oauth2/authorize", "GET /callback", "Compare the state",
-                 "POST /oauth2/token", "jwks.json", "Check the ID token", "Check the access token", "GetUser"):
+                 "POST /oauth2/token", "jwks.json", "Check the ID token", "Check the access token",
+                 "GetUser"):
         assert step in page.text
     assert "code_verifier" in page.text and "code_challenge_method" in page.text
     code = parse_qs(urlsplit(next(url for url in browser.visited if "/callback" in url)).query)["code"][0]
@@ -61,6 +63,13 @@ def test_an_answer_with_another_state_is_not_used(site, browser):
 def test_an_answer_is_used_once(site, browser):
     site.sign_in(browser, site.new_user())
     answer = next(url for url in browser.visited if "/callback" in url)
+    page = browser.open(answer)
+    assert page.status == 400 and "does not belong" in page.text
+
+
+def test_a_refused_answer_spends_its_state(site, browser):
+    answer = site.hosted_answer(browser, browser.redirect_of(f"{site.url}/sign-in"), site.new_user())
+    assert "access_denied" in browser.open(with_parameter(answer, error="access_denied")).text
     page = browser.open(answer)
     assert page.status == 400 and "does not belong" in page.text
 
@@ -138,7 +147,8 @@ def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(site, browser):
     assert again.page.url.startswith(site.service.url), "a code is asked for"
     page = again.press("Continue", code=app.code())
     assert page.url == f"{site.url}/account" and "An authenticator app protects this account" in page.text
-    assert "A password is all that protects this account" in again.press("Turn the authenticator app off").text
+    page = again.press("Turn the authenticator app off")
+    assert "A password is all that protects this account" in page.text
     assert site.sign_in(Browser(), address).url == f"{site.url}/account"
 
 
@@ -148,7 +158,8 @@ def test_one_sign_in_serves_until_signing_out(site, browser):
     browser.http.cookies.clear(domain="localhost.local", path="/", name="demo_session")
     assert browser.open(f"{site.url}/sign-in").url == f"{site.url}/account", "single sign-on"
     page = browser.press("Sign out")
-    assert page.url == f"{site.url}/" and "You are signed out" in page.text and "Revoke the refresh token" in page.text
+    assert page.url == f"{site.url}/"
+    assert "You are signed out" in page.text and "Revoke the refresh token" in page.text
     assert browser.open(f"{site.url}/sign-in").url.startswith(site.service.url), "the password is asked for"
 
 

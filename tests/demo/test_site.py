@@ -9,7 +9,8 @@ from tests.services import free_port
 @pytest.fixture
 def alone():
     """The site in front of a service that does not run."""
-    return create_app({"issuer": f"http://localhost:{free_port()}/us-east-1_Demo00001", "url": "http://localhost"})
+    return create_app({"issuer": f"http://localhost:{free_port()}/us-east-1_Demo00001",
+                       "url": "http://localhost"})
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/sign-in", "/callback", "/nothing-here", "/static/demo.css"])
@@ -41,14 +42,16 @@ def test_the_start_page_and_the_health_check_need_no_service(alone):
     assert alone.test_client().get("/").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/sign-up", "/api/confirm", "/api/resend", "/api/forgot", "/api/reset",
-                                  "/api/challenge", "/account/refresh", "/account/sign-out",
+@pytest.mark.parametrize("path", ["/api", "/api/sign-up", "/api/confirm", "/api/resend", "/api/forgot",
+                                  "/api/reset", "/api/challenge", "/account/refresh", "/account/sign-out",
                                   "/account/sign-out-everywhere", "/account/authenticator"])
 def test_a_form_without_the_sessions_token_is_refused(alone, path):
     client = alone.test_client()
     client.get("/api")
     assert client.post(path, data={"username": "demo@example.com"}).status_code == 403
     assert client.post(path, data={"csrf_token": "guessed"}).status_code == 403
+    without_session = alone.test_client()
+    assert without_session.post(path, data={"csrf_token": ""}).status_code == 403
 
 
 def test_another_browsers_form_token_is_refused(alone):
@@ -82,8 +85,23 @@ def test_the_oldest_sessions_make_room(alone, monkeypatch):
     assert clients[0].get("/api").headers["Set-Cookie"] != first[0], "the oldest has gone"
 
 
+def test_a_request_that_outlives_its_session_does_not_get_the_new_one(alone):
+    kept = alone.session_interface
+    cookie = alone.test_client().get("/api").headers["Set-Cookie"].partition(";")[0]
+    with alone.test_request_context("/", headers={"Cookie": cookie}) as context:
+        slow, quick = kept.open_session(alone, context.request), kept.open_session(alone, context.request)
+        quick.renew()
+        quick["account"] = "signed in"
+        renewed, late = alone.response_class(), alone.response_class()
+        kept.save_session(alone, quick, renewed)
+        kept.save_session(alone, slow, late)
+        assert quick.id in renewed.headers["Set-Cookie"] and "Set-Cookie" not in late.headers
+        assert not kept.open_session(alone, context.request), "the old id leads nowhere"
+
+
 def test_secrets_are_shortened_wherever_they_stand():
-    request = {"AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "demo", "PASSWORD": "hidden-word"},
+    request = {"AuthFlow": "USER_PASSWORD_AUTH",
+               "AuthParameters": {"USERNAME": "demo", "PASSWORD": "hidden-word"},
                "ChallengeResponses": {"SOFTWARE_TOKEN_MFA_CODE": "123456"}, "Session": "s" * 400}
     text = shown_json(request)
     assert "hidden-word" not in text and "123456" not in text and "s" * 20 not in text
