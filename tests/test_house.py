@@ -29,7 +29,7 @@ MAY_IMPORT = {  # the room's own modules besides
 
 ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "cli", "logs", "demo", "cognito.domain"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
-           "botocore": {"contract", "cognito"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
+           "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}}
 """Libraries with one place."""
 

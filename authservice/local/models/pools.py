@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKeyConstraint, LargeBinary, String
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, LargeBinary, String
 from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -152,7 +152,8 @@ class Membership(Base):
     pool_id: Mapped[str] = mapped_column(String(55), primary_key=True)
     group_name: Mapped[str] = mapped_column(String(128), primary_key=True)
 
-    __table_args__ = (ForeignKeyConstraint(["pool_id", "group_name"], ["groups.pool_id", "groups.name"], **OWNED),)
+    __table_args__ = (ForeignKeyConstraint(["pool_id", "group_name"], ["groups.pool_id", "groups.name"], **OWNED),
+                      Index("ix_memberships_group", "pool_id", "group_name", "user_id"))
 
 
 class SigningKey(Base):

@@ -20,7 +20,7 @@ class ChallengeSession(Base):
 
     id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     """SHA-256 of the Session (or of SRP's SECRET_BLOCK)."""
-    client_id: Mapped[str] = mapped_column(owned_by("app_clients.id"))
+    client_id: Mapped[str] = mapped_column(owned_by("app_clients.id"), index=True)
     user_id: Mapped[str | None] = mapped_column(owned_by("users.id"), index=True)
     """None for a user that does not exist, where that is hidden."""
     challenge: Mapped[str] = mapped_column(String(32))
@@ -36,7 +36,7 @@ class BrowserSession(Base):
     __tablename__ = "browser_sessions"
 
     id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    pool_id: Mapped[str] = mapped_column(owned_by("pools.id"))
+    pool_id: Mapped[str] = mapped_column(owned_by("pools.id"), index=True)
     user_id: Mapped[str] = mapped_column(owned_by("users.id"), index=True)
     auth_time: Mapped[datetime] = mapped_column(UTCDateTime)
     methods: Mapped[list] = mapped_column(JSON, default=list)
@@ -88,7 +88,7 @@ class AuthorizationCode(Base):
     __tablename__ = "authorization_codes"
 
     id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    client_id: Mapped[str] = mapped_column(owned_by("app_clients.id"))
+    client_id: Mapped[str] = mapped_column(owned_by("app_clients.id"), index=True)
     user_id: Mapped[str] = mapped_column(owned_by("users.id"), index=True)
     redirect_uri: Mapped[str] = mapped_column(String(2048))
     scopes: Mapped[list] = mapped_column(JSON)

@@ -162,6 +162,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_authorization_codes'))
     )
     with op.batch_alter_table('authorization_codes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_authorization_codes_client_id'), ['client_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_authorization_codes_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_authorization_codes_user_id'), ['user_id'], unique=False)
 
@@ -178,6 +179,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('browser_sessions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_browser_sessions_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_browser_sessions_pool_id'), ['pool_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_browser_sessions_user_id'), ['user_id'], unique=False)
 
     op.create_table('challenge_sessions',
@@ -193,6 +195,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_challenge_sessions'))
     )
     with op.batch_alter_table('challenge_sessions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_challenge_sessions_client_id'), ['client_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_challenge_sessions_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_challenge_sessions_user_id'), ['user_id'], unique=False)
 
@@ -230,6 +233,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_memberships_user_id'), ondelete='CASCADE', initially='DEFERRED', deferrable=True),
     sa.PrimaryKeyConstraint('user_id', 'pool_id', 'group_name', name=op.f('pk_memberships'))
     )
+    with op.batch_alter_table('memberships', schema=None) as batch_op:
+        batch_op.create_index('ix_memberships_group', ['pool_id', 'group_name', 'user_id'], unique=False)
+
     op.create_table('names',
     sa.Column('user_id', sa.String(length=36), nullable=False),
     sa.Column('attribute', sa.String(length=32), nullable=False),
@@ -299,6 +305,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_names_search')
 
     op.drop_table('names')
+    with op.batch_alter_table('memberships', schema=None) as batch_op:
+        batch_op.drop_index('ix_memberships_group')
+
     op.drop_table('memberships')
     with op.batch_alter_table('codes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_codes_expires_at'))
@@ -311,16 +320,19 @@ def downgrade() -> None:
     with op.batch_alter_table('challenge_sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_challenge_sessions_user_id'))
         batch_op.drop_index(batch_op.f('ix_challenge_sessions_expires_at'))
+        batch_op.drop_index(batch_op.f('ix_challenge_sessions_client_id'))
 
     op.drop_table('challenge_sessions')
     with op.batch_alter_table('browser_sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_browser_sessions_user_id'))
+        batch_op.drop_index(batch_op.f('ix_browser_sessions_pool_id'))
         batch_op.drop_index(batch_op.f('ix_browser_sessions_expires_at'))
 
     op.drop_table('browser_sessions')
     with op.batch_alter_table('authorization_codes', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_authorization_codes_user_id'))
         batch_op.drop_index(batch_op.f('ix_authorization_codes_expires_at'))
+        batch_op.drop_index(batch_op.f('ix_authorization_codes_client_id'))
 
     op.drop_table('authorization_codes')
     with op.batch_alter_table('users', schema=None) as batch_op:
