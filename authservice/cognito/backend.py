@@ -4,16 +4,20 @@ Owns nothing of what is answered: request and answer pass through untouched, a
 ClientError becomes CognitoError. Does not own the browser flows (domain.py).
 """
 
+import re
+
 import boto3
 from botocore import UNSIGNED, xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError,
+                                 ProfileNotFound, SSOError, TokenRetrievalError)
 
 from authservice.config import Settings, SettingsError
 from authservice.contract import ANONYMOUS, Caller, service
 from authservice.errors import CognitoError
 
 TIMEOUT_SECONDS = 10
+POOL_ID = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+_[0-9A-Za-z]+")
 
 
 class CognitoBackend:
@@ -27,20 +31,25 @@ class CognitoBackend:
         region = settings.cognito_region or settings.cognito_user_pool_id.partition("_")[0] or settings.region
         try:
             session = boto3.Session(key, secret, profile_name=settings.cognito_profile or None, region_name=region)
+            self.has_credentials = session.get_credentials() is not None
+            self.client = session.client(
+                "cognito-idp", endpoint_url=settings.cognito_endpoint_url or None,
+                # The service itself refuses what is wrong, in its own words.
+                config=Config(parameter_validation=False, connect_timeout=TIMEOUT_SECONDS,
+                              read_timeout=TIMEOUT_SECONDS, retries={"max_attempts": 2, "mode": "standard"},
+                              signature_version=None if self.has_credentials else UNSIGNED))
         except ProfileNotFound as error:
             raise SettingsError(f"cognito_profile: {error}") from None
-        self.has_credentials = session.get_credentials() is not None
-        self._client = session.client(
-            "cognito-idp", endpoint_url=settings.cognito_endpoint_url or None,
-            # The service itself refuses what is wrong, in its own words.
-            config=Config(parameter_validation=False, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS,
-                          retries={"max_attempts": 2, "mode": "standard"},
-                          signature_version=None if self.has_credentials else UNSIGNED))
+        except (BotoCoreError, ValueError) as error:  # half a key pair, a broken config file, no region, no URL
+            raise SettingsError(f"backend cognito: {error}") from None
 
     def check_ready(self) -> None:
         """Refuse to start where it can be known now that no call will succeed: SettingsError says what to set."""
         if not self.settings.cognito_user_pool_id:
             raise SettingsError("backend cognito: set AUTHSERVICE_COGNITO_USER_POOL_ID to the id of your user pool")
+        if not POOL_ID.fullmatch(self.settings.cognito_user_pool_id):
+            raise SettingsError(f"cognito_user_pool_id: {self.settings.cognito_user_pool_id!r} is no user pool id; "
+                                "one looks like eu-west-1_AbC123xYz")
         if not self.has_credentials:
             raise SettingsError("backend cognito: no AWS credentials found; set AWS_PROFILE or "
                                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AUTHSERVICE_COGNITO_PROFILE")
@@ -54,13 +63,24 @@ class CognitoBackend:
         if not (caller.is_administrator or self.contract.is_public(operation)):
             raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
         try:
-            answer = getattr(self._client, xform_name(operation))(**request)
+            answer = getattr(self.client, xform_name(operation))(**request)
         except ClientError as error:
-            details = error.response["Error"]
-            raise CognitoError(details.get("Code", "InternalErrorException"), details.get("Message", "")) from None
-        except NoCredentialsError:
-            raise CognitoError("InternalErrorException", "No AWS credentials to call Amazon Cognito with.") from None
+            raise _refusal(error) from None
+        except (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError) as error:
+            raise CognitoError("InternalErrorException", f"No AWS credentials for Amazon Cognito: {error}") from None
         except BotoCoreError as error:
             raise CognitoError("InternalErrorException", f"Amazon Cognito cannot be reached: {error}") from None
-        answer.pop("ResponseMetadata", None)
+        if "RequestId" not in answer.pop("ResponseMetadata"):  # boto3 takes any text with status 200 for success
+            raise _stranger("status 200 without a request id")
         return answer
+
+
+def _refusal(error: ClientError) -> CognitoError:
+    """Cognito's refusal; where the endpoint is not Cognito, boto3 has but a status to tell."""
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    return CognitoError(code, message) if code.isalpha() else _stranger(f"{code} {message}")
+
+
+def _stranger(what: str) -> CognitoError:
+    told = " ".join(what.split())[:200]
+    return CognitoError("InternalErrorException", f"The endpoint does not answer as Amazon Cognito: {told}")

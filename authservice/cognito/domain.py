@@ -2,7 +2,8 @@
 
 A person is redirected with the query untouched; what a program posts is forwarded with body and Authorization
 header, and the answer handed back. Nothing is read, kept or imitated.
-Neighbours: backend.py forwards the API. Source: Developer Guide, "User pool endpoints and managed login reference".
+Neighbours: backend.py forwards the API.
+Source: Developer Guide, "User pool endpoints and managed login reference".
 """
 
 import json
@@ -18,11 +19,13 @@ TIMEOUT_SECONDS = 10
 LONGEST_BODY = 65_536
 PAGES = ("/login", "/signup", "/forgotPassword", "/logout")
 SENT_ON = ("Authorization", "Content-Type", "Accept", "User-Agent", "x-amz-user-agent")
-HANDED_BACK = ("Content-Type", "Cache-Control", "Pragma", "WWW-Authenticate", "Retry-After", "x-amz-cognito-request-id")
+HANDED_BACK = ("Content-Type", "Cache-Control", "Pragma", "WWW-Authenticate", "Retry-After",
+               "x-amz-cognito-request-id")
 CORS = {"Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "WWW-Authenticate, x-amz-cognito-request-id",
         "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-        "Access-Control-Allow-Headers": "authorization, content-type, accept, cache-control, x-amz-user-agent"}
+        "Access-Control-Allow-Headers": "authorization, content-type, accept, cache-control, "
+        "x-amz-user-agent"}
 MISSING = ("The browser flows of this user pool need its domain: "
            "set AUTHSERVICE_COGNITO_DOMAIN to https://… of the pool's domain.")
 

@@ -163,7 +163,7 @@ class Call:
 def _refuse_changed(db: Session, row: Base) -> None:
     table = type(row)
     same = select(table.version).where(table.id == row.id, table.version == row.version)
-    if db.execute(same.with_for_update(read=True)).first() is None:
+    if db.execute(same.with_for_update(key_share=True)).first() is None:
         raise StaleDataError(f"{table.__tablename__} {row.id} was changed meanwhile")
 
 

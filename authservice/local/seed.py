@@ -45,8 +45,8 @@ class Report:
 def apply(backend: LocalBackend, path: str | Path) -> Report:
     """Make the database hold what the file describes; answers what that took.
 
-    ${public_url} and ${demo_url} in the file are the settings of that name. Raises SeedError with the place of
-    the first mistake, and then writes nothing.
+    ${public_url} and ${demo_url} in the file are the settings of that name. Raises SeedError with the place
+    of the first mistake, and then writes nothing.
     """
     settings = backend.settings
     tables = read(path, {"public_url": settings.public_url, "demo_url": settings.demo_url})
@@ -105,7 +105,7 @@ class Seeding:
                 raise table.mistake(f"settings.{member}", FIXED)
 
     def _bring_pool_in_line(self, table: Table, pool: Pool, request: dict) -> bool:
-        """Like UpdateUserPool, AddCustomAttributes and SetUserPoolMfaConfig in one; MFA the file does not name stays."""
+        """UpdateUserPool, AddCustomAttributes and SetUserPoolMfaConfig in one; omitted MFA stays as it is."""
         settings = pool_settings.complete(request, before=pool)
         mfa = dict(pool.mfa)
         if "MfaConfiguration" in request:
@@ -202,8 +202,7 @@ class Seeding:
                 for name, value in table.get("attributes", {}).items()])
             registration.name_as_attribute(pool, table["username"], attributes)
             if "password" in table:
-                profile.check_required(pool, attributes if user is None else {**user.attributes,
-                                                                              **attributes})
+                profile.check_required(pool, {**(user.attributes if user else {}), **attributes})
         changed = False
         if created := user is None:
             user = self._new_user(table, pool, attributes)
@@ -228,14 +227,13 @@ class Seeding:
         with table.at("username"):
             profile.check_username(pool, table["username"])
             return registration.new_user(self.call, pool, table["username"], attributes,
-                                         "FORCE_CHANGE_PASSWORD",
-                                         sub=table.get("sub"))
+                                         "FORCE_CHANGE_PASSWORD", sub=table.get("sub"))
 
     def _bring_user_in_line(self, table: Table, user: User, attributes: dict[str, str]) -> bool:
         if table.get("sub", user.id) != user.id:
             raise table.mistake("sub", FIXED)
-        changes = {name: value for name, value in attributes.items() if user.attributes.get(name,
-                                                                                            "") != value}
+        changes = {name: value for name, value in attributes.items()
+                   if user.attributes.get(name, "") != value}
         with table.at("attributes"):
             profile.check_mutable(user.pool, changes)
             profile.change(user, changes)
@@ -243,7 +241,7 @@ class Seeding:
         return bool(changes)
 
     def _password(self, table: Table, user: User) -> bool:
-        """Set what is not right yet. A temporary one is for the first sign-in: a user who had it is left alone."""
+        """Set what is not right yet; a temporary one only until the user has chosen his own."""
         permanent = "password" in table
         password = table.get("password", table.get("temporary_password"))
         if password is None or not permanent and user.status != "FORCE_CHANGE_PASSWORD":

@@ -1,7 +1,8 @@
-"""A seed's TOML file: read, its ${…} filled in, every name, type and limit checked, each table with its place.
+"""A seed's TOML file: read, its ${…} filled in, every name, type and limit checked.
 
-Owns the form of the file. What the tables do to the database is seed.py's. What a
-table `settings` or `mfa` may hold is Cognito's own service model, as for the API.
+Owns the form of the file, and where in it a mistake is. What the tables do to the
+database is seed.py's; what a table `settings` or `mfa` may hold says Cognito's own
+service model, as for the API.
 """
 
 import re
@@ -10,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from botocore.model import Shape
 
 from authservice.contract import service
 from authservice.errors import CognitoError
@@ -59,14 +58,14 @@ POOL = Kind({"id": ("DescribeUserPool", "UserPoolId"), "name": ("CreateUserPool"
             tables={"client": CLIENT, "group": GROUP, "resource_server": RESOURCE_SERVER, "user": USER})
 FILE = Kind({}, required=("pool",), tables={"pool": POOL})
 
+BASE32 = re.compile(r"[A-Z2-7]{16,}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OWN = {"attributes": ("a table of texts and true/false", lambda value: isinstance(value, dict) and all(
            isinstance(item, (str, bool)) for item in value.values())),
        "names": ("a list of names", lambda value: isinstance(value, list) and all(
            isinstance(item, str) for item in value)),
-       "base32": ("a base32 secret of 16 characters or more",
-                  lambda value: isinstance(value, str) and re.fullmatch(
-           "[A-Z2-7]{16,}", value)),
+       "base32": ("a base32 secret of 16 characters or more", lambda value: isinstance(value, str) and (
+           BASE32.fullmatch(value))),
        "uuid": ("a UUID in lower case", lambda value: isinstance(value, str) and UUID.fullmatch(value)),
        "flag": ("true or false", lambda value: isinstance(value, bool))}
 
@@ -146,8 +145,7 @@ def _checked(kind: Kind, key: str, value, place: str):
         operation, elsewhere = kind.settings[key]
         _demand(isinstance(value, dict), place, "must be a table")
         for member, item in value.items():
-            _demand(member not in elsewhere, f"{place}.{member}", "is set by a key of its own, beside this "
-                                                                  "table")
+            _demand(member not in elsewhere, f"{place}.{member}", "has a key of its own, beside this table")
             _hold_to_model(operation, member, item, f"{place}.{member}")
     elif key in kind.keys:
         _hold_to_model(*kind.keys[key], value, place)
@@ -174,14 +172,15 @@ def _hold_to_model(operation: str, member: str, value, place: str) -> None:
         raise SeedError(f"{place}: {refusal.message.partition('detected: ')[2]}") from None
 
 
-def _check_types(shape: Shape, value, place: str) -> None:
+def _check_types(shape, value, place: str) -> None:
+    """Refuse a value of another type than a shape of the model; validation proper expects the right ones."""
     kind = shape.type_name
     if kind in ("structure", "map"):
         _demand(isinstance(value, dict), place, "must be a table")
         for name, item in value.items():
-            _demand(kind == "map" or name in shape.members, f"{place}.{name}", f"{shape.name} has no such "
-                                                                               "member")
-            _check_types(shape.value if kind == "map" else shape.members[name], item, f"{place}.{name}")
+            inner = shape.value if kind == "map" else shape.members.get(name)
+            _demand(inner, f"{place}.{name}", f"{shape.name} has no such member")
+            _check_types(inner, item, f"{place}.{name}")
     elif kind == "list":
         _demand(isinstance(value, list), place, "must be a list")
         for number, item in enumerate(value, 1):

@@ -40,7 +40,8 @@ def create(backend, settings: Settings) -> Blueprint:
     route("/<pool_id>/.well-known/jwks.json", "jwks", discovery.jwks, "GET")
 
     door.before_request(_begin)
-    door.after_request(lambda answer: answers.dress(answer, settings.https, request.endpoint not in BY_BROWSER))
+    door.after_request(lambda answer: answers.dress(answer, settings.https,
+                                                    open_to_scripts=request.endpoint not in BY_BROWSER))
     door.register_error_handler(OAuth2Error, answers.refusal)
     door.register_error_handler(CognitoError, _refuse)
     door.register_error_handler(HTTPException, lambda error: _say("invalid_request", error.code))
@@ -49,7 +50,7 @@ def create(backend, settings: Settings) -> Blueprint:
 
 
 def authorize_request_reader(backend, settings: Settings) -> Callable:
-    """What the hosted pages read their query with: `read_request(args)` gives the valid authorize.AuthorizeRequest."""
+    """What the hosted pages read their query with: `read_request(args)` gives an AuthorizeRequest."""
     return authorize.reader(backend)
 
 
@@ -59,7 +60,9 @@ def _begin() -> None:
 
 
 def _refuse(refusal: CognitoError) -> Response:
-    return _say("server_error", refusal.status) if request.endpoint in BY_BROWSER else answers.refusal(refusal)
+    if request.endpoint in BY_BROWSER:
+        return _say("server_error", refusal.status)
+    return answers.refusal(refusal)
 
 
 def _say(error: str, status: int) -> Response:

@@ -14,7 +14,8 @@ from authservice.errors import CognitoError
 
 COMMON = {"X-Content-Type-Options": "nosniff", "X-XSS-Protection": "1; mode=block", "X-Frame-Options": "DENY",
           "Referrer-Policy": "no-referrer"}
-NEVER_CACHED = {"Cache-Control": "no-cache, no-store, max-age=0, must-revalidate", "Pragma": "no-cache", "Expires": "0"}
+NEVER_CACHED = {"Cache-Control": "no-cache, no-store, max-age=0, must-revalidate", "Pragma": "no-cache",
+                "Expires": "0"}
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "WWW-Authenticate, "
         "x-amz-cognito-request-id"}
 PREFLIGHT = {"Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "86400",
@@ -38,7 +39,7 @@ class Redirect(Response):
 
 
 def here(path: str, query: str = "") -> str:
-    """An address of ours at the host the guest used; relative, so that no Host header decides where it leads."""
+    """An address of ours at the host the guest used; relative, so that no Host header decides where it is."""
     return f"{request.script_root}{path}" + (f"?{query}" if query else "")
 
 
@@ -54,7 +55,8 @@ def address(uri: str, parameters: dict, fragment: bool = False) -> str:
     return uri + sign + urlencode(parameters, quote_via=quote)
 
 
-def back(redirect_uri: str, parameters: dict, state: str | None, issuer: str, fragment: bool = False) -> tuple:
+def back(redirect_uri: str, parameters: dict, state: str | None, issuer: str,
+         fragment: bool = False) -> tuple:
     """Authlib's form of a redirect to the app, with its state and who answers (RFC 9207)."""
     parameters = {**parameters, **({"state": state} if state else {}), "iss": issuer}
     return 302, "", [("Location", address(redirect_uri, parameters, fragment))]

@@ -30,7 +30,7 @@ LONGEST_QUERY = 8192
 """Characters; the query travels in a Location header from page to page."""
 LONGEST_VALUE = 2048
 RESPONSE_TYPES = ("code", "token")
-RESOURCE = re.compile(r"https://\S+|http://localhost([:/]\S*)?|(?!https?:)[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
+RESOURCE = re.compile(r"https://\S+|http://localhost([:/]\S*)?|(?!https?:)[a-z][a-z0-9+.-]*:\S+", re.I)
 """A resource indicator: https, http on localhost, or a scheme of one's own."""
 
 
@@ -89,7 +89,7 @@ def answer(backend) -> Response:
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return answers.Redirect(answers.here("/oauth2/authorize", urlencode(given)), 303)
     values = request.args
-    finished = browser.just_finished(_query(values))  # here, for it is true but once and the work may run again
+    finished = browser.just_finished(_query(values))  # here: it is true but once, and the work may run again
     try:
         return backend.run(lambda call: _dispatch(call, values, finished), ANONYMOUS)
     except Refused as refused:
@@ -97,7 +97,7 @@ def answer(backend) -> Response:
 
 
 def _dispatch(call: Call, values: MultiDict, finished: bool) -> Response:
-    """A code, the sign-in page, or a refusal; `finished` says that the sign-in it demands has just happened."""
+    """A code, the sign-in page, or a refusal; `finished`: the sign-in it demands has just happened."""
     asked = read(call, values)
     pool_id = asked.client.pool_id
     session = browser_sessions.find(call, pool_id, browser.session_id(pool_id))
@@ -153,7 +153,8 @@ def read(call: Call, values: MultiDict) -> Asked:
 
 def _destination(call: Call, values: MultiDict) -> tuple[AppClient, str]:
     """The app client and where it is answered. Until both are known good nobody is sent anywhere (A1, A2)."""
-    if len(_query(values)) > LONGEST_QUERY or any(len(values.getlist(n)) > 1 for n in ("client_id", "redirect_uri")):
+    doubled = any(len(values.getlist(name)) > 1 for name in ("client_id", "redirect_uri"))
+    if doubled or len(_query(values)) > LONGEST_QUERY:
         raise Refused(answers.error_page("invalid_request"))
     client = pools.find_client(call, values.get("client_id"))
     if client is None:
@@ -164,7 +165,8 @@ def _destination(call: Call, values: MultiDict) -> tuple[AppClient, str]:
     return client, redirect_uri
 
 
-def _to_app(call: Call, client: AppClient, redirect_uri: str, values: MultiDict, error: OAuth2Error) -> Refused:
+def _to_app(call: Call, client: AppClient, redirect_uri: str, values: MultiDict,
+            error: OAuth2Error) -> Refused:
     """The refusal told to the app, in the part of the address where it looks for its answer."""
     g.outcome = error.error
     told = {"error_description": error.description, "error": error.error}

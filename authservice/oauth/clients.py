@@ -18,7 +18,8 @@ from authservice.local.models import AppClient
 from authservice.oauth import pools
 
 GRANT_OF_RESPONSE_TYPE = {"code": "authorization_code", "token": "implicit"}
-FLOW_OF_GRANT = {"authorization_code": "code", "implicit": "implicit", "client_credentials": "client_credentials"}
+FLOW_OF_GRANT = {"authorization_code": "code", "implicit": "implicit",
+                 "client_credentials": "client_credentials"}
 """The names that AllowedOAuthFlows has for grant types."""
 
 
@@ -33,9 +34,6 @@ class Client(ClientMixin):
     def uses_oauth(self) -> bool:
         return self.row.settings.get("AllowedOAuthFlowsUserPoolClient", False)
 
-    def get_client_id(self) -> str:
-        return self.row.id
-
     def get_default_redirect_uri(self) -> None:
         """Cognito wants the redirect URI named in every request."""
 
@@ -47,22 +45,20 @@ class Client(ClientMixin):
         return self.check_grant_type(GRANT_OF_RESPONSE_TYPE.get(response_type, ""))
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Whether the app client may use a grant. Who has a refresh token may use it, API sign-ins included."""
+        """Whether the app client may use a grant. A refresh token it has it may use, an API sign-in's too."""
         if grant_type == "refresh_token":
             return True
-        allowed = self.uses_oauth and FLOW_OF_GRANT.get(grant_type) in self.row.settings.get("AllowedOAuthFlows", [])
-        return allowed and (grant_type != "client_credentials" or bool(self.row.secrets))
+        flows = self.row.settings.get("AllowedOAuthFlows", []) if self.uses_oauth else []
+        proven = grant_type != "client_credentials" or bool(self.row.secrets)
+        return FLOW_OF_GRANT.get(grant_type) in flows and proven
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """The scopes to grant: those asked for, or all of the client's; None if it may not have one of them."""
+        """The scopes to grant: those asked for, or all of the client's; None if one is not its own."""
         return _granted(scope, self.scopes)
 
     def get_machine_scope(self, scope: str | None) -> str | None:
         """The same for client_credentials: there is no user, so only resource servers' scopes."""
         return _granted(scope, [name for name in self.scopes if name not in SYSTEM_SCOPES])
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return (method == "none") == (not self.row.secrets)
 
 
 def _granted(asked: str | None, allowed: list[str]) -> str | None:
@@ -108,16 +104,17 @@ def _basic(header: str) -> tuple[str, str | None]:
     """(client id, secret) of an Authorization header; a form that is none refuses."""
     scheme, _, credentials = header.partition(" ")
     try:
-        client_id, colon, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+        pair = base64.b64decode(credentials.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
         raise ClientRefused(True) from None
+    client_id, colon, secret = pair.partition(":")
     if scheme.lower() != "basic" or not colon:
         raise ClientRefused(True)
     return unquote(client_id), unquote(secret) or None
 
 
 def knows_secret(call: Call, client: AppClient, given: str | None) -> bool:
-    """Whether `given` is one of the client's secrets, or nothing for a client that has none; in constant time."""
+    """Whether `given` is one of the client's secrets, or None for a client without; in constant time."""
     if not client.secrets:
         return given is None
     return any([hmac.compare_digest(call.vault.read(secret, "secret"), (given or "").encode())

@@ -17,7 +17,8 @@ from authservice.oauth import pools
 CACHED_SECONDS = 300
 """Short, so that a rotation of keys reaches also those who do not ask again for a kid they do not know."""
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
-TOKEN_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "cognito:username", "cognito:groups"]
+TOKEN_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "cognito:username",
+                "cognito:groups"]
 
 
 def configuration(backend, pool_id: str) -> Response:
@@ -47,7 +48,8 @@ def _answer(backend, pool_id: str, document) -> Response:
 
 def _metadata(call: Call, pool: Pool) -> dict:
     url, issuer = call.settings.public_url, issue.issuer(call, pool)
-    attributes = [entry["Name"] for entry in pool.schema if ":" not in entry["Name"] and entry["Name"] != "sub"]
+    names = [entry["Name"] for entry in pool.schema]
+    attributes = [name for name in names if ":" not in name and name != "sub"]
     return {
         "authorization_endpoint": f"{url}/oauth2/authorize",
         "authorization_response_iss_parameter_supported": True,

@@ -20,10 +20,11 @@ S256_LENGTH = 43
 """Characters of a SHA-256 in base64url."""
 
 
-def token_answer(call: Call, sign_in: SignIn, refresh_token: str | None = None, scope: str | None = None) -> dict:
+def token_answer(call: Call, sign_in: SignIn, refresh_token: str | None = None,
+                 scope: str | None = None) -> dict:
     """The members of a token response. An ID token comes with `openid`, and to a refreshed API sign-in.
 
-    Differs: `scope` is there where the app may not know it, as RFC 6749 section 5.1 wants; Cognito never tells.
+    Differs: `scope` is there where the app may not know it, as RFC 6749 section 5.1 wants; never in Cognito.
     """
     access_token = issue.access_token(call, sign_in)
     answer = {"access_token": access_token, **_kind(sign_in.client)}
@@ -56,12 +57,13 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
     """code: a redirect with a code, and its redemption."""
 
     def create_authorization_response(self, redirect_uri: str, grant_user) -> tuple:
-        """Give the user of a browser session (`grant_user`) a code, in the registered URI as it is written there."""
+        """A code for the user of the browser session `grant_user`, in the redirect URI as registered."""
         asked, client = self.request.payload, self.client.row
         code = codes.new(self.server.call, client, grant_user, redirect_uri=redirect_uri,
                          scopes=self.request.scope.split(), nonce=asked.data.get("nonce"),
                          code_challenge=asked.data.get("code_challenge"), resource=asked.data.get("resource"))
-        return answers.back(redirect_uri, {"code": code}, asked.state, issue.issuer(self.server.call, client.pool))
+        issuer = issue.issuer(self.server.call, client.pool)
+        return answers.back(redirect_uri, {"code": code}, asked.state, issuer)
 
     def query_authorization_code(self, code: str, client) -> CodeShown | None:
         row = codes.find(self.server.call, client.row, code)
@@ -85,7 +87,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
 
 
 class ProofKey(CodeChallenge):
-    """PKCE with S256 alone; where a code has a challenge, nothing redeems it but the verifier, and the reverse."""
+    """PKCE with S256 alone. A code with a challenge needs its verifier, and one without tolerates none."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
@@ -141,7 +143,7 @@ class RefreshShown(TokenMixin):
 
 
 class RefreshTokenGrant(grants.RefreshTokenGrant):
-    """refresh_token: new tokens of the same sign-in; where the app client rotates, a new refresh token too."""
+    """refresh_token: new tokens of the same sign-in; where the client rotates, a new refresh token too."""
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshShown:
         return RefreshShown(refresh.redeem(self.server.call, self.client.row, refresh_token))
@@ -165,16 +167,18 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
     """client_credentials: an access token for the app itself, with scopes of resource servers alone."""
 
     def validate_requested_scope(self) -> None:
-        self.request.scope = self.client.get_machine_scope(self.request.payload.scope)
-        if self.request.scope is None:
+        scope = self.client.get_machine_scope(self.request.payload.scope)
+        if scope is None:
             raise InvalidScopeError()
+        self.request.scope = scope
 
     def generate_token(self, **_) -> dict:
         client, scope = self.client.row, self.request.scope
         hook = client.pool.settings.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
         if hook.get("LambdaVersion") == "V3_0":  # earlier versions are not asked about machines
             triggers.fire(client.pool, "PreTokenGeneration")
-        answer = {"access_token": issue.client_access_token(self.server.call, client, scope.split()), **_kind(client)}
+        access_token = issue.client_access_token(self.server.call, client, scope.split())
+        answer = {"access_token": access_token, **_kind(client)}
         return answer if self.request.payload.scope else {**answer, "scope": scope}
 
 

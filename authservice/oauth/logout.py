@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 def answer(backend) -> Response:
-    """Sign out at this browser. POST is sent on as a GET: a cookie with SameSite comes along only with that."""
+    """Sign out at this browser. POST is sent on as GET: a cookie with SameSite comes along only with that."""
     if request.method == "POST":
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return answers.Redirect(answers.here("/logout", urlencode(given)), 303)

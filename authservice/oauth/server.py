@@ -36,7 +36,7 @@ class Parameters(OAuth2Payload):
 
 
 class Request(OAuth2Request):
-    """A request as Authlib reads one; `values` are its query at the authorization endpoint, its body elsewhere."""
+    """A request as Authlib reads one; `values`: the query at /oauth2/authorize, the body elsewhere."""
 
     def __init__(self, method: str, values: MultiDict, headers: Mapping | None = None):
         # Authlib judges here whether the address is safe; ours is the public URL's matter, never Host's.
@@ -66,7 +66,7 @@ def posted_request() -> Request:
 
 
 def refuse_repeated(values: MultiDict) -> None:
-    """Refuse a parameter that is there twice (RFC 6749 sections 3.1 and 3.2): of two, readers pick different ones."""
+    """Refuse a parameter that is there twice: of two, readers pick different ones (RFC 6749 section 3.1)."""
     if any(len(given) > 1 for _, given in values.lists()):
         raise InvalidRequestError("A parameter is there more than once.")
 

@@ -17,10 +17,11 @@ from authservice.local.models import SignIn
 from authservice.local.tokens import check, issue
 from authservice.oauth import pools
 
-PROFILE = {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-           "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
+PROFILE = {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
+           "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
 BAD_REQUEST = (400, "invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
-BAD_TOKEN = (401, "invalid_token", "Access token is expired, disabled, or deleted, or the user has globally signed out.")
+BAD_TOKEN = (401, "invalid_token",
+             "Access token is expired, disabled, or deleted, or the user has globally signed out.")
 NO_OPENID = (401, "invalid_token", "Access token does not contain openid scope")
 
 
@@ -38,7 +39,7 @@ def answer(backend) -> Response:
 
 
 def _bearer() -> str | None:
-    """The token of the header, or of a form that is posted: of one of them, and never of the address (T11)."""
+    """The token of the header or of a posted form: of one of them, and never of the address (T11)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = [token.strip()] if scheme.lower() == "bearer" else []
     given += request.form.getlist("access_token")
@@ -64,7 +65,7 @@ def claims(sign_in: SignIn) -> dict:
 
 
 def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
-    """`openid` alone shows everything; with further scopes it shows what those name, `profile` custom attributes too."""
+    """`openid` alone shows everything; with others it shows what those name, custom ones with `profile`."""
     if not scopes & {"profile", *issue.SCOPED}:
         return readable
     custom = {name for name in readable if ":" in name}
@@ -73,12 +74,12 @@ def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
 
 
 def _shown(name: str, value: str):
-    """A claim's value: as in the ID token, but the verified flags are strings here, as Cognito's clients know them."""
+    """A claim's value as in the ID token, but the verified flags are strings, as Cognito has them."""
     return value if name in profile.VERIFIED.values() else issue.claim_value(name, value)
 
 
 def _refuse(status: int, error: str, description: str) -> Response:
     g.outcome = error
+    challenge = f'Bearer error="{error}", error_description="{description}"'
     return Response(json.dumps({"error": error, "error_description": description}), status,
-                    content_type="application/json",
-                    headers={"WWW-Authenticate": f'Bearer error="{error}", error_description="{description}"'})
+                    content_type="application/json", headers={"WWW-Authenticate": challenge})

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from authservice import create_app
 from authservice.contract import OPERATOR
+from authservice.local.backend import LocalBackend
+from tests.conftest import make_settings
 
 TARGET = "AWSCognitoIdentityProviderService."
 ANY_CREDENTIALS = ("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260301/us-east-1/cognito-idp/aws4_request, "
@@ -18,7 +21,7 @@ class Wire:
     def __init__(self, client):
         self.client = client
 
-    def post(self, operation: str | None, body=None, *, signed: bool = False, headers: dict | None = None, **more):
+    def post(self, operation: str | None, body=None, *, signed=False, headers: dict | None = None, **more):
         """POST / for `operation` (None: no target); `body` is sent as it is when it is bytes, else as JSON."""
         sent = {"Content-Type": "application/x-amz-json-1.1", **(headers or {})}
         if operation is not None:
@@ -32,6 +35,19 @@ class Wire:
 @pytest.fixture
 def wire(client) -> Wire:
     return Wire(client)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    """One service for the many requests of a file; `door.known` names a pool and an app client in it."""
+    backend = LocalBackend(make_settings(tmp_path_factory.mktemp("door")))
+    pool = backend.call("CreateUserPool", {"PoolName": "p"}, OPERATOR)["UserPool"]["Id"]
+    made = backend.call("CreateUserPoolClient", {"UserPoolId": pool, "ClientName": "c", "ExplicitAuthFlows": [
+        "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]}, OPERATOR)
+    door = Wire(create_app(backend.settings, backend=backend).test_client())
+    door.known = {"UserPoolId": pool, "ClientId": made["UserPoolClient"]["ClientId"], "Username": "user-1"}
+    yield door
+    backend.close()
 
 
 @pytest.fixture
@@ -53,6 +69,6 @@ def tokens(local, pool_id, client_id) -> dict:
     who = {"UserPoolId": pool_id, "Username": "user-1"}
     local.call("AdminCreateUser", {**who, "MessageAction": "SUPPRESS"}, OPERATOR)
     local.call("AdminSetUserPassword", {**who, "Password": "Correct-horse-1", "Permanent": True}, OPERATOR)
-    answer = local.call("InitiateAuth", {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {
-        "USERNAME": "user-1", "PASSWORD": "Correct-horse-1"}})
-    return answer["AuthenticationResult"]
+    asked = {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH",
+             "AuthParameters": {"USERNAME": "user-1", "PASSWORD": "Correct-horse-1"}}
+    return local.call("InitiateAuth", asked)["AuthenticationResult"]

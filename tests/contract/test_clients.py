@@ -1,6 +1,10 @@
 """App clients over the API: defaults, what an update resets, OAuth rules, secrets."""
 
+import threading
+
 import pytest
+
+from authservice.errors import CognitoError
 
 
 @pytest.fixture
@@ -107,8 +111,8 @@ def test_a_deleted_client_is_gone_with_its_secrets(backend, pool_id):
 
 
 def test_clients_are_listed_page_by_page(backend, pool_id):
-    made = sorted(make_client(backend, pool_id,
-                              ClientName=f"client {number}")["ClientId"] for number in range(3))
+    made = sorted(make_client(backend, pool_id, ClientName=f"client {number}")["ClientId"]
+                  for number in range(3))
     first = backend.call("ListUserPoolClients", {"UserPoolId": pool_id, "MaxResults": 2})
     second = backend.call("ListUserPoolClients", {"UserPoolId": pool_id, "MaxResults": 2,
                                                   "NextToken": first["NextToken"]})
@@ -232,9 +236,8 @@ def test_two_secrets_of_the_same_second_have_ids_of_their_own(backend, pool_id):
     own = "abcdefghijklmnopqrstuvwxyz"
     assert "ClientSecretValue" not in backend.call("AddUserPoolClientSecret", {
         **name, "ClientSecret": own})["ClientSecretDescriptor"]
-    ids = {secret["ClientSecretId"] for secret in backend.call("ListUserPoolClientSecrets",
-                                                               name)["ClientSecrets"]}
-    assert len(ids) == 2
+    secrets = backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"]
+    assert len({secret["ClientSecretId"] for secret in secrets}) == 2
 
 
 def test_a_public_client_gets_no_secret(backend, pool_id):
@@ -242,3 +245,28 @@ def test_a_public_client_gets_no_secret(backend, pool_id):
     name = {"UserPoolId": pool_id, "ClientId": client["ClientId"]}
     assert backend.refusal("AddUserPoolClientSecret", name).startswith("InvalidParameterException")
     assert backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"] == []
+
+
+def test_of_two_secrets_retired_at_once_one_stays(backend, pool_id):
+    client = make_client(backend, pool_id, GenerateSecret=True)
+    name = {"UserPoolId": pool_id, "ClientId": client["ClientId"]}
+    backend.call("AddUserPoolClientSecret", name)
+    outcomes = []
+    barrier = threading.Barrier(2)
+
+    def retire(secret: dict) -> None:
+        barrier.wait()
+        try:
+            backend.call("DeleteUserPoolClientSecret", {**name, "ClientSecretId": secret["ClientSecretId"]})
+            outcomes.append("retired")
+        except CognitoError as refusal:
+            outcomes.append(refusal.code)
+
+    threads = [threading.Thread(target=retire, args=[secret])
+               for secret in backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["InvalidParameterException", "retired"]
+    assert len(backend.call("ListUserPoolClientSecrets", name)["ClientSecrets"]) == 1

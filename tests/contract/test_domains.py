@@ -1,6 +1,10 @@
 """A pool's domains over the API."""
 
+import threading
+
 import pytest
+
+from authservice.errors import CognitoError
 
 
 @pytest.fixture
@@ -79,3 +83,22 @@ def test_a_custom_domain_is_kept_but_never_active(backend, pool_id):
     assert shown["CustomDomainConfig"] == certificate and shown["Status"] == "CREATING"
     pool = backend.call("DescribeUserPool", {"UserPoolId": pool_id})["UserPool"]
     assert (pool["Domain"], pool["CustomDomain"]) == ("shop", "intranet")
+
+
+def test_of_two_domains_asked_for_at_once_a_pool_gets_one(backend, pool_id):
+    outcomes = []
+    barrier = threading.Barrier(2)
+
+    def ask(prefix: str) -> None:
+        barrier.wait()
+        try:
+            outcomes.append(backend.call("CreateUserPoolDomain", {"UserPoolId": pool_id, "Domain": prefix}))
+        except CognitoError as refusal:
+            outcomes.append(refusal.message)
+
+    threads = [threading.Thread(target=ask, args=[prefix]) for prefix in ("left", "right")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == ["User pool already has a domain configured.", {}]

@@ -67,7 +67,8 @@ def test_a_user_is_put_into_a_group_and_taken_out_any_number_of_times(backend, p
     groups = backend.call("AdminListGroupsForUser", {"UserPoolId": pool_id, "Username": user})["Groups"]
     assert [group["GroupName"] for group in groups] == ["staff"]
     (member,) = backend.call("ListUsersInGroup", {"UserPoolId": pool_id, "GroupName": "staff"})["Users"]
-    assert member["Username"] == user and member["UserStatus"] == "FORCE_CHANGE_PASSWORD" and member["Enabled"]
+    assert member["Username"] == user and member["Enabled"]
+    assert member["UserStatus"] == "FORCE_CHANGE_PASSWORD"
     assert {"Name": "email", "Value": "user-1@example.com"} in member["Attributes"]
     for _ in range(2):
         assert backend.call("AdminRemoveUserFromGroup", membership) == {}

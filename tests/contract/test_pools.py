@@ -1,6 +1,9 @@
 """User pools over the API: defaults, what an update resets, what is refused, paging, MFA configuration."""
 
 import pytest
+from sqlalchemy import func, select
+
+from authservice.local.database import Base
 
 SMS = {"SnsCallerArn": "arn:aws:iam::000000000000:role/sms"}
 SNS_TEXT = "Your code is {####}"
@@ -32,8 +35,8 @@ def test_a_pool_of_which_only_the_name_is_given_has_cognitos_defaults(backend, c
             if name not in ("Id", "Arn", "CreationDate", "LastModifiedDate", "SchemaAttributes")} == {
         "Name": "shop",
         "Policies": {"PasswordPolicy": {"MinimumLength": 8, "RequireUppercase": True,
-                                        "RequireLowercase": True,
-                                        "RequireNumbers": True, "RequireSymbols": True,
+                                        "RequireLowercase": True, "RequireNumbers": True,
+                                        "RequireSymbols": True,
                                         "TemporaryPasswordValidityDays": 7},
                      "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}},
         "DeletionProtection": "INACTIVE", "LambdaConfig": {},
@@ -51,8 +54,9 @@ def test_a_pool_of_which_only_the_name_is_given_has_cognitos_defaults(backend, c
 def test_the_standard_schema_has_cognitos_order_and_string_limits(backend):
     entries = make_pool(backend)["SchemaAttributes"]
     assert [entry["Name"] for entry in entries] == [
-        "sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
-        "picture", "website", "email", "email_verified", "gender", "birthdate", "zoneinfo", "locale",
+        "sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
+        "profile", "picture", "website", "email", "email_verified", "gender", "birthdate", "zoneinfo",
+        "locale",
         "phone_number", "phone_number_verified", "address", "updated_at"]
     by_name = {entry["Name"]: entry for entry in entries}
     assert by_name["sub"] == {"Name": "sub", "AttributeDataType": "String", "DeveloperOnlyAttribute": False,
@@ -76,12 +80,10 @@ def test_what_is_given_is_given_back(backend):
 
 
 def test_a_partly_given_password_policy_requires_only_what_it_says(backend):
-    policy = make_pool(backend, Policies={"PasswordPolicy": {"MinimumLength": 12,
-                                                             "RequireNumbers": True}})["Policies"]
-    assert policy["PasswordPolicy"] == {"MinimumLength": 12, "RequireUppercase": False,
-                                        "RequireLowercase": False,
-                                        "RequireNumbers": True, "RequireSymbols": False,
-                                        "TemporaryPasswordValidityDays": 7}
+    pool = make_pool(backend, Policies={"PasswordPolicy": {"MinimumLength": 12, "RequireNumbers": True}})
+    assert pool["Policies"]["PasswordPolicy"] == {
+        "MinimumLength": 12, "RequireUppercase": False, "RequireLowercase": False, "RequireNumbers": True,
+        "RequireSymbols": False, "TemporaryPasswordValidityDays": 7}
 
 
 def test_verification_texts_show_in_both_places(backend):
@@ -125,13 +127,12 @@ def test_limits_of_the_model_are_checked_before_anything_else(held):
     assert refused(held, PoolName="") == (
         "InvalidParameterException: 2 validation errors detected: Value '' at 'poolName' failed to satisfy "
         "constraint: Member must have length greater than or equal to 1; Value '' at 'poolName' failed to "
-        "satisfy "
-        r"constraint: Member must satisfy regular expression pattern: [\w\s+=,.@-]+")
+        r"satisfy constraint: Member must satisfy regular expression pattern: [\w\s+=,.@-]+")
 
 
 def test_features_above_the_tier_are_refused(held):
-    sentence = "FeatureUnavailableInTierException: The following features need to be disabled for the {} pricing " \
-               "tier configured: {}"
+    sentence = ("FeatureUnavailableInTierException: The following features need to be disabled for the {} "
+                "pricing tier configured: {}")
     assert refused(held, UserPoolTier="ESSENTIALS", UserPoolAddOns={"AdvancedSecurityMode": "ENFORCED"}) == (
         sentence.format("ESSENTIALS", "Threat Protection"))
     assert refused(held, UserPoolTier="LITE", Policies={"PasswordPolicy": {"PasswordHistorySize": 3}}) == (
@@ -153,7 +154,8 @@ def test_an_update_resets_what_it_leaves_out_but_not_tier_name_and_sign_in_model
     assert backend.call("UpdateUserPool", {"UserPoolId": pool["Id"], "EmailVerificationSubject": "Hi"}) == {}
     after = described(backend, pool["Id"])
     assert after["UserPoolTier"] == "LITE" and after["Name"] == "shop"
-    assert after["UsernameAttributes"] == ["email"] and after["UsernameConfiguration"] == {"CaseSensitive": False}
+    assert after["UsernameAttributes"] == ["email"]
+    assert after["UsernameConfiguration"] == {"CaseSensitive": False}
     assert after["Policies"]["PasswordPolicy"]["MinimumLength"] == 8
     assert after["DeletionProtection"] == "INACTIVE"
     assert "AutoVerifiedAttributes" not in after and "UserPoolTags" not in after
@@ -167,20 +169,53 @@ def test_an_update_may_rename(backend):
     assert described(backend, pool["Id"])["Name"] == "other"
 
 
-def test_a_deleted_pool_is_gone_with_what_was_in_it(backend):
+def test_a_deleted_pool_is_gone_with_its_clients(backend):
     pool_id = make_pool(backend)["Id"]
-    client = backend.call("CreateUserPoolClient", {"UserPoolId": pool_id, "ClientName": "web",
-                                                   "GenerateSecret": True})["UserPoolClient"]["ClientId"]
+    made = backend.call("CreateUserPoolClient", {"UserPoolId": pool_id, "ClientName": "web"})
+    client = made["UserPoolClient"]
+    assert backend.call("DeleteUserPool", {"UserPoolId": pool_id}) == {}
+    assert backend.refusal("DescribeUserPool", {"UserPoolId": pool_id}) == (
+        f"ResourceNotFoundException: User pool {pool_id} does not exist.")
+    assert backend.refusal("ForgotPassword", {"ClientId": client["ClientId"], "Username": "user-1"}) == (
+        f"ResourceNotFoundException: User pool client {client['ClientId']} does not exist.")
+
+
+def test_nothing_of_a_deleted_pool_is_left_in_the_database(backend, request):
+    pool_id = make_pool(backend, AutoVerifiedAttributes=["email"])["Id"]
+    client = backend.call("CreateUserPoolClient", {
+        "UserPoolId": pool_id, "ClientName": "web", "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]})
+    client_id = client["UserPoolClient"]["ClientId"]
+    backend.call("SetUserPoolMfaConfig", {"UserPoolId": pool_id, "MfaConfiguration": "OPTIONAL",
+                                          "SoftwareTokenMfaConfiguration": {"Enabled": True}})
+    backend.call("CreateUserPoolClient", {"UserPoolId": pool_id, "ClientName": "api", "GenerateSecret": True})
     backend.call("CreateGroup", {"UserPoolId": pool_id, "GroupName": "staff"})
     backend.call("CreateResourceServer", {"UserPoolId": pool_id, "Identifier": "api", "Name": "API"})
-    backend.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": "user-1",
-                                     "MessageAction": "SUPPRESS"})
+    password = {"Username": "user-1", "Password": "Right-passw0rd"}
+    backend.call("SignUp", {"ClientId": client_id, **password,
+                            "UserAttributes": [{"Name": "email", "Value": "user-1@example.com"}]})
+    backend.call("AdminConfirmSignUp", {"UserPoolId": pool_id, "Username": "user-1"})
     backend.call("AdminAddUserToGroup", {"UserPoolId": pool_id, "Username": "user-1", "GroupName": "staff"})
-    assert backend.call("DeleteUserPool", {"UserPoolId": pool_id}) == {}
-    assert backend.refusal("DescribeUserPool",
-                           {"UserPoolId": pool_id}).startswith("ResourceNotFoundException")
-    assert backend.refusal("ForgotPassword", {"ClientId": client, "Username": "user-1"}).startswith(
-        "ResourceNotFoundException")
+    backend.call("InitiateAuth", {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {
+        "USERNAME": "user-1", "PASSWORD": "Right-passw0rd"}})
+    backend.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": "user-2", "MessageAction": "SUPPRESS",
+                                     "TemporaryPassword": "Right-passw0rd"})
+    backend.call("InitiateAuth", {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {
+        "USERNAME": "user-2", "PASSWORD": "Right-passw0rd"}})
+
+    engine = getattr(backend.inner, "engine", None) or request.getfixturevalue("local").engine
+    filled = rows(engine)
+    assert {name for name, count in filled.items() if count} >= {
+        "app_clients", "challenge_sessions", "client_secrets", "codes", "groups", "memberships", "names",
+        "outbox", "pools", "refresh_tokens", "resource_servers", "sign_ins", "signing_keys", "users"}
+    backend.call("DeleteUserPool", {"UserPoolId": pool_id})
+    # Only counted tries may stay: they name nobody, and expire by themselves.
+    assert {name for name, count in rows(engine).items() if count} <= {"attempts"}
+
+
+def rows(engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        return {name: connection.scalar(select(func.count()).select_from(table))
+                for name, table in Base.metadata.tables.items()}
 
 
 def test_a_protected_pool_is_deleted_only_after_the_protection_is_lifted(backend):
@@ -238,8 +273,8 @@ def test_custom_attributes_get_their_prefix_and_standard_ones_their_new_rules(ba
     assert entries["email"]["Required"] and not entries["email"]["Mutable"]
     assert list(entries)[-2:] == ["custom:department", "dev:custom:secret"]
     assert entries["custom:department"] == {
-        "Name": "custom:department", "AttributeDataType": "String", "DeveloperOnlyAttribute": False, "Mutable": True,
-        "Required": False, "StringAttributeConstraints": {"MaxLength": "30"}}
+        "Name": "custom:department", "AttributeDataType": "String", "DeveloperOnlyAttribute": False,
+        "Mutable": True, "Required": False, "StringAttributeConstraints": {"MaxLength": "30"}}
     assert entries["dev:custom:secret"]["NumberAttributeConstraints"] == {}
 
 
@@ -284,8 +319,8 @@ def test_custom_attributes_can_be_added_but_not_twice(backend):
 
     def add(*names, **member):
         return {"UserPoolId": pool_id,
-                "CustomAttributes": [{"Name": name, "AttributeDataType": "String",
-                                      **member} for name in names]}
+                "CustomAttributes": [{"Name": name, "AttributeDataType": "String", **member}
+                                     for name in names]}
 
     assert backend.call("AddCustomAttributes", add("team", "custom:x")) == {}
     assert {"custom:team", "custom:custom:x"} < set(schema(described(backend, pool_id)))
@@ -307,8 +342,8 @@ def test_mfa_is_off_at_first_and_set_apart_from_the_pool(backend):
     assert described(backend, pool_id)["MfaConfiguration"] == "OPTIONAL"
     # With a factor there, UpdateUserPool may keep MFA on without SMS; leaving it out resets it.
     backend.call("UpdateUserPool", {"UserPoolId": pool_id, "MfaConfiguration": "ON"})
-    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {**optional,
-                                                                             "MfaConfiguration": "ON"}
+    required = {**optional, "MfaConfiguration": "ON"}
+    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == required
     backend.call("UpdateUserPool", {"UserPoolId": pool_id})
     assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF"}
 
@@ -321,7 +356,8 @@ def test_the_sms_factor_is_configured_in_one_place_and_shown_in_both(backend):
     pool = described(backend, pool_id)
     assert pool["SmsConfiguration"] == SMS and pool["SmsAuthenticationMessage"] == SNS_TEXT
     assert backend.refusal("SetUserPoolMfaConfig", {
-        "UserPoolId": pool_id, "MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}) == (
+        "UserPoolId": pool_id, "MfaConfiguration": "ON",
+        "SoftwareTokenMfaConfiguration": {"Enabled": True}}) == (
         "InvalidParameterException: Can't turn off SMS_MFA when SMS configuration is set for the user pool")
     other = make_pool(backend, SmsConfiguration=SMS, MfaConfiguration="OPTIONAL")["Id"]
     assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": other}) == {
@@ -354,10 +390,11 @@ def test_passkey_settings_stay_when_mfa_changes(backend):
     backend.call("SetUserPoolMfaConfig", {"UserPoolId": pool_id, "MfaConfiguration": "ON",
                                           "SoftwareTokenMfaConfiguration": {"Enabled": True}})
     backend.call("UpdateUserPool", {"UserPoolId": pool_id})
-    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {"MfaConfiguration": "OFF",
-                                                                             **passkeys}
+    assert backend.call("GetUserPoolMfaConfig", {"UserPoolId": pool_id}) == {
+        "MfaConfiguration": "OFF", **passkeys}
 
 
 def test_what_is_kept_without_effect_is_said_in_the_log(held, caplog):
-    make_pool(held, SmsConfiguration=SMS, DeviceConfiguration={"ChallengeRequiredOnNewDevice": True})
-    assert "kept without effect, not built yet: SmsConfiguration, DeviceConfiguration" in caplog.text
+    make_pool(held, SmsConfiguration=SMS, LambdaConfig={
+        "CustomMessage": "arn:aws:lambda:us-east-1:000000000000:function:words"})
+    assert "kept without effect, not built yet: LambdaConfig.CustomMessage, SmsConfiguration" in caplog.text

@@ -20,7 +20,8 @@ def test_tags_are_added_replaced_and_removed(backend, arn):
     assert backend.call("UntagResource", {"ResourceArn": arn, "TagKeys": ["stage", "unknown"]}) == {}
     assert tags(backend, arn) == {"team": "a"}
     pool_id = arn.rpartition("/")[2]
-    assert backend.call("DescribeUserPool", {"UserPoolId": pool_id})["UserPool"]["UserPoolTags"] == {"team": "a"}
+    pool = backend.call("DescribeUserPool", {"UserPoolId": pool_id})["UserPool"]
+    assert pool["UserPoolTags"] == {"team": "a"}
 
 
 def test_an_update_of_the_pool_replaces_all_tags(backend, arn):

@@ -116,7 +116,8 @@ def test_a_seed_makes_what_it_describes(sow, held, local):
     assert client_of(held)["CallbackURLs"] == [f"{local.settings.demo_url}/callback",
                                                f"{local.settings.public_url}/back"]
     machine = client_of(held, "seededmachine0000000000001")
-    assert machine["ClientSecret"] == "nosecretatallbutpinnedhere1" and machine["AllowedOAuthScopes"] == ["api/read"]
+    assert machine["ClientSecret"] == "nosecretatallbutpinnedhere1"
+    assert machine["AllowedOAuthScopes"] == ["api/read"]
     first = user_of(held, "user-1@example.com")
     assert first["UserStatus"] == "CONFIRMED" and first["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
     assert {"Name": "sub", "Value": "11111111-2222-4333-8444-555555555555"} in first["UserAttributes"]
@@ -225,94 +226,103 @@ def test_a_user_is_switched_off_and_on(sow, held):
     assert user_of(held, "user-2")["Enabled"]
 
 
-MISTAKES = {
-    "a file that is no TOML": ("[[pool]", "seed.toml: Expected ']]' at the end of an array declaration (at "
-                                          "line 1"),
-    "an empty file": ("", "seed.toml: pool is missing"),
-    "a single table": ("[pool]", "seed.toml: pool: must be written [[pool]]"),
-    "a missing key": ('[[pool]]\nname = "a"', "seed.toml: pool[1]: id is missing"),
-    "an unknown key": (FULL.replace("domain =", "domian ="), "seed.toml: pool[1].domian: unknown; known here "
-                                                             "are id"),
-    "an id of the wrong form": (FULL.replace(POOL, "seeded", 1),
-                                r"seed.toml: pool[1].id: Value 'seeded' at 'userPoolId' failed to satisfy "
-                                r"constraint: Member must satisfy regular expression pattern: "
-                                r"[\w-]+_[0-9a-zA-Z]+"),
-    "an unknown member": (FULL.replace("CallbackURLs", "CallbackUrls"),
-                          "seed.toml: pool[1].client[1].settings.CallbackUrls: CreateUserPoolClient has no "
-                          "such member"),
-    "an unknown member further down": (FULL.replace("Enabled =", "On ="), "seed.toml: pool[1].mfa."
-                                       "SoftwareTokenMfaConfiguration.On: SoftwareTokenMfaConfigType has no "
-                                       "such member"),
-    "a member with its own key": (FULL.replace("AllowedOAuthFlows =", 'ClientSecret = "x"\nAllowedOAuthFlows '
-                                                                      '='),
-                                  "seed.toml: pool[1].client[2].settings.ClientSecret: is set by a key of "
-                                  "its own"),
-    "a wrong type": (FULL.replace("AllowedOAuthFlowsUserPoolClient = true",
-                                  'AllowedOAuthFlowsUserPoolClient = "yes"'),
-                     "seed.toml: pool[1].client[2].settings.AllowedOAuthFlowsUserPoolClient: must be true or "
-                     "false"),
-    "a wrong type in a list": (FULL.replace('["api/read"]', "[1]"),
-                               "seed.toml: pool[1].client[2].settings.AllowedOAuthScopes[1]: must be a text"),
-    "a broken limit": (FULL.replace('"ALLOW_USER_PASSWORD_AUTH"', '"PASSWORD"'),
-                       "seed.toml: pool[1].client[1].settings.ExplicitAuthFlows: Value 'PASSWORD' at "
-                       "'explicitAuthFlows.1.member' failed to satisfy constraint: Member must satisfy enum "
-                       "value set"),
-    "a broken rule": (FULL.replace('"client_credentials"', '"client_credentials", "code"'),
-                      "seed.toml: pool[1].client[2].settings: CallbackUrls can not be empty"),
-    "an unknown scope": (FULL.replace('"api/read"', '"api/write"'),
-                         "seed.toml: pool[1].client[2].settings: Invalid scope requested: api/write"),
-    "an mfa that cannot be": (FULL.replace("Enabled = true", "Enabled = false"),
-                              "seed.toml: pool[1].mfa: Invalid MFA configuration given"),
-    "an unknown group": (FULL.replace('groups = ["staff"]', 'groups = ["staff", "boss"]'),
-                         "seed.toml: pool[1].user[1].groups: there is no group boss in this pool"),
-    "a weak password": (FULL.replace("Right-passw0rd", "weak"),
-                        "seed.toml: pool[1].user[1].password: Password did not conform with password policy: "
-                        "Password not long enough"),
-    "no password": (FULL.replace("temporary_password", "# "), "seed.toml: pool[1].user[2].password: is "
-                                                              "missing"),
-    "two passwords": (FULL.replace("enabled =", 'password = "Right-passw0rd"\nenabled ='),
-                      "seed.toml: pool[1].user[2].temporary_password: there is a password already"),
-    "an unknown attribute": (FULL.replace('"custom:level"', '"custom:rank"'),
-                             "seed.toml: pool[1].user[1].attributes: Attributes did not conform to the "
-                             "schema: custom:rank: Attribute does not exist in the schema."),
-    "an address for a username": (FULL.replace('username = "user-2"', 'username = "two@example.com"'),
-                                  "seed.toml: pool[1].user[2].username: Username cannot be of email format"),
-    "a username twice": (FULL.replace('"user-2"', '"user-1"'),
-                         "seed.toml: pool[1].user[2].username: is the same as of pool[1].user[1]"),
-    "an alias twice": (FULL.replace("enabled =", 'attributes = '
-                                                 "{ email = "user-1@example.com", email_verified = true "
-                                                                               "}\nenabled ="),
-                       "seed.toml: pool[1].user[2].username: is the same as of pool[1].user[1]"),
-    "a client id twice": (FULL.replace("seededmachine0000000000001", CLIENT),
-                          "seed.toml: pool[1].client[2].id: is the same as of pool[1].client[1]"),
-    "a secret that is no base32": (FULL.replace("JBSWY3DPEHPK3PXP", "1111"),
-                                   "seed.toml: pool[1].user[1].totp_secret: must be a base32 secret"),
-    "an authenticator the pool does not know": (FULL.replace('"OPTIONAL"', '"OFF"').replace("Enabled = true",
-                                                                                            ""),
-        "seed.toml: pool[1].user[1].totp_secret: the pool's MFA has no software token"),
-    "an unknown filling": (FULL.replace("${demo_url}", "${url}"),
-                           "seed.toml: pool[1].client[1].settings.CallbackURLs[1]: ${url} is unknown; there "
-                           "are ${public_url} and ${demo_url}"),
-    "a reserved prefix": (FULL.replace('domain = "seeded"', 'domain = "cognito"'),
-                          "seed.toml: pool[1].domain: Domain cannot contain reserved word: cognito"),
-}
-
-
-@pytest.mark.parametrize("text, message", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_reported_with_its_place_and_nothing_is_half_done(sow, local, text, message):
-    before = everything(local)
+@pytest.mark.parametrize("text, message", [
+    ("[[pool]", "seed.toml: Expected ']]' at the end of an array declaration (at line 1"),
+    ("", "seed.toml: pool is missing"),
+    ("[pool]", "seed.toml: pool: must be written [[pool]]"),
+    ('[[pool]]\nname = "a"', "seed.toml: pool[1]: id is missing"),
+])
+def test_a_file_of_another_form_is_refused(sow, text, message):
     with pytest.raises(seed.SeedError) as mistake:
         sow(text)
     assert str(mistake.value).startswith(message)
+
+
+MISTAKES = {
+    "an unknown key": ("domain =", "domian =", "pool[1].domian: unknown; known here are id, name, domain"),
+    "an id of the wrong form": (
+        f'id = "{POOL}"', 'id = "seeded"', "pool[1].id: Value 'seeded' at 'userPoolId' failed to satisfy "
+        r"constraint: Member must satisfy regular expression pattern: [\w-]+_[0-9a-zA-Z]+"),
+    "an unknown member": (
+        "CallbackURLs", "CallbackUrls",
+        "pool[1].client[1].settings.CallbackUrls: CreateUserPoolClient has no such member"),
+    "an unknown member further down": (
+        "Enabled =", "On =",
+        "pool[1].mfa.SoftwareTokenMfaConfiguration.On: SoftwareTokenMfaConfigType has no such member"),
+    "a member with its own key": (
+        "AllowedOAuthFlows =", 'ClientSecret = "x"\nAllowedOAuthFlows =',
+        "pool[1].client[2].settings.ClientSecret: has a key of its own, beside this table"),
+    "a wrong type": (
+        "PoolClient = true", 'PoolClient = "yes"',
+        "pool[1].client[2].settings.AllowedOAuthFlowsUserPoolClient: must be true or false"),
+    "a wrong type in a list": (
+        '["api/read"]', "[1]", "pool[1].client[2].settings.AllowedOAuthScopes[1]: must be a text"),
+    "a broken limit": (
+        '"ALLOW_USER_PASSWORD_AUTH"', '"PASSWORD"',
+        "pool[1].client[1].settings.ExplicitAuthFlows: Value 'PASSWORD' at 'explicitAuthFlows.1.member' "
+        "failed to satisfy constraint: Member must satisfy enum value set"),
+    "a broken rule": (
+        '"client_credentials"', '"client_credentials", "code"',
+        "pool[1].client[2].settings: CallbackUrls can not be empty"),
+    "an unknown scope": (
+        '"api/read"', '"api/write"', "pool[1].client[2].settings: Invalid scope requested: api/write"),
+    "an mfa that cannot be": (
+        "Enabled = true", "Enabled = false", "pool[1].mfa: Invalid MFA configuration given"),
+    "an unknown group": (
+        'groups = ["staff"]', 'groups = ["staff", "boss"]',
+        "pool[1].user[1].groups: there is no group boss in this pool"),
+    "a weak password": (
+        "Right-passw0rd", "weak",
+        "pool[1].user[1].password: Password did not conform with password policy: Password not long enough"),
+    "no password": ("temporary_password", "# ", "pool[1].user[2].password: is missing"),
+    "two passwords": (
+        "enabled =", 'password = "Right-passw0rd"\nenabled =',
+        "pool[1].user[2].temporary_password: there is a password already"),
+    "an unknown attribute": (
+        '"custom:level"', '"custom:rank"',
+        "pool[1].user[1].attributes: Attributes did not conform to the schema: custom:rank: Attribute does "
+        "not exist in the schema."),
+    "an address for a username": (
+        'username = "user-2"', 'username = "two@example.com"',
+        "pool[1].user[2].username: Username cannot be of email format"),
+    "a username twice": (
+        '"user-2"', '"user-1"', "pool[1].user[2].username: is the same as of pool[1].user[1]"),
+    "an alias twice": (
+        "enabled =", 'attributes = { email = "user-1@example.com", email_verified = true }\nenabled =',
+        "pool[1].user[2].username: is the same as of pool[1].user[1]"),
+    "a client id twice": (
+        "seededmachine0000000000001", CLIENT, "pool[1].client[2].id: is the same as of pool[1].client[1]"),
+    "a secret that is no base32": (
+        "JBSWY3DPEHPK3PXP", "1111", "pool[1].user[1].totp_secret: must be a base32 secret"),
+    "an authenticator the pool does not know": (
+        '"OPTIONAL"\nSoftwareTokenMfaConfiguration = { Enabled = true }', '"OFF"',
+        "pool[1].user[1].totp_secret: the pool's MFA has no software token"),
+    "an unknown filling": (
+        "${demo_url}", "${url}",
+        "pool[1].client[1].settings.CallbackURLs[1]: ${url} is unknown; there are ${public_url} and "
+        "${demo_url}"),
+    "a reserved prefix": (
+        'domain = "seeded"', 'domain = "cognito"',
+        "pool[1].domain: Domain cannot contain reserved word: cognito"),
+}
+
+
+@pytest.mark.parametrize("old, new, message", MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_reported_with_its_place_and_nothing_is_half_done(sow, local, old, new, message):
+    assert old in FULL
+    before = everything(local)
+    with pytest.raises(seed.SeedError) as mistake:
+        sow(FULL.replace(old, new))
+    assert str(mistake.value).startswith(f"seed.toml: {message}")
     assert everything(local) == before
 
 
 @pytest.mark.parametrize("old, new, message", [
-    ('AliasAttributes = ["email"]', "", "seed.toml: pool[1].settings.AliasAttributes: cannot be changed"),
+    ('AliasAttributes = ["email"]', "", "pool[1].settings.AliasAttributes: cannot be changed"),
     ('Name = "level", AttributeDataType = "Number"', 'Name = "level", AttributeDataType = "String"',
-     "seed.toml: pool[1].settings.Schema: the attribute custom:level cannot be changed"),
-    ("11111111-", "11111112-", "seed.toml: pool[1].user[1].sub: cannot be changed"),
-    ('domain = "seeded"', 'domain = "other"', "seed.toml: pool[1].domain: User pool already has a domain "
+     "pool[1].settings.Schema: the attribute custom:level cannot be changed"),
+    ("11111111-", "11111112-", "pool[1].user[1].sub: cannot be changed"),
+    ('domain = "seeded"', 'domain = "other"', "pool[1].domain: User pool already has a domain "
                                               "configured."),
 ])
 def test_what_is_fixed_for_good_is_not_changed(sow, local, old, new, message):
@@ -320,7 +330,7 @@ def test_what_is_fixed_for_good_is_not_changed(sow, local, old, new, message):
     before = everything(local)
     with pytest.raises(seed.SeedError) as mistake:
         sow(FULL.replace(old, new))
-    assert str(mistake.value).startswith(message)
+    assert str(mistake.value).startswith(f"seed.toml: {message}")
     assert everything(local) == before
 
 

@@ -1,4 +1,4 @@
-"""A provider whose public URL is where it really listens; on SQLite, or on PostgreSQL where a test asks for it."""
+"""A provider whose public URL is where it really listens; on SQLite, or on PostgreSQL for some tests."""
 
 import shutil
 import threading

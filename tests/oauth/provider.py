@@ -18,8 +18,9 @@ VERIFIER = "a-verifier-of-at-least-forty-three-characters"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 SCOPES = ["openid", "email", "phone", "profile", "aws.cognito.signin.user.admin"]
-BY_CODE = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": SCOPES,
-           "CallbackURLs": [CALLBACK, OTHER_CALLBACK, APP_CALLBACK], "LogoutURLs": [SIGNED_OUT],
+BY_CODE = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["code"],
+           "AllowedOAuthScopes": SCOPES, "LogoutURLs": [SIGNED_OUT],
+           "CallbackURLs": [CALLBACK, OTHER_CALLBACK, APP_CALLBACK],
            "SupportedIdentityProviders": ["COGNITO"]}
 BY_SECRET = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["client_credentials"],
              "AllowedOAuthScopes": ["orders/read", "orders/write"], "GenerateSecret": True}
@@ -75,7 +76,8 @@ class Provider:
     def change(self, client: dict, **members) -> dict:
         """The app client with these settings changed and all others kept."""
         writable = {**BY_CODE, **{name: client[name] for name in BY_CODE if name in client}, **members}
-        self.call("UpdateUserPoolClient", UserPoolId=client["UserPoolId"], ClientId=client["ClientId"], **writable)
+        self.call("UpdateUserPoolClient", UserPoolId=client["UserPoolId"], ClientId=client["ClientId"],
+                  **writable)
         return self.describe(client)
 
     def new_client(self, **members) -> dict:
@@ -96,8 +98,8 @@ class Provider:
 
     def request_of(self, client: dict | None = None, **given) -> dict:
         """The parameters of a good authorize request; those given as None are left out."""
-        usual = {"response_type": "code", "client_id": (client or self.web)["ClientId"], "redirect_uri": CALLBACK,
-                 "scope": "openid email", "state": "s-1", "nonce": "n-1"}
+        usual = {"response_type": "code", "client_id": (client or self.web)["ClientId"],
+                 "redirect_uri": CALLBACK, "scope": "openid email", "state": "s-1", "nonce": "n-1"}
         return {name: value for name, value in {**usual, **given}.items() if value is not None}
 
     def authorize(self, browser=None, client: dict | None = None, **given) -> requests.Response:
@@ -142,7 +144,8 @@ class Provider:
         keys = {key["kid"]: key for key in self.get(f"/{self.pool_id}/.well-known/jwks.json").json()["keys"]}
         key = jwt.PyJWK(keys[jwt.get_unverified_header(token)["kid"]])
         return jwt.decode(token, key, algorithms=["RS256"], issuer=self.issuer, audience=audience,
-                          options={"verify_exp": False, "verify_iat": False, "verify_aud": audience is not None})
+                          options={"verify_exp": False, "verify_iat": False,
+                                   "verify_aud": audience is not None})
 
     def who(self, name: str = NAME) -> dict:
         return self.call("AdminGetUser", UserPoolId=self.pool_id, Username=name)

@@ -30,7 +30,7 @@ ABSOLUTE = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]*:.+", re
 
 
 def complete(request: dict, pool: Pool, has_secret: bool, custom_scopes: Iterable[str], doing: str) -> dict:
-    """The settings document for a CreateUserPoolClient or UpdateUserPoolClient request; what is left out is default.
+    """The settings document for a CreateUserPoolClient or UpdateUserPoolClient request, with its defaults.
 
     `custom_scopes` are those of the pool's resource servers; `doing` is "creating" or "updating", as
     Cognito's refusals have it. Refuses what contradicts itself or the pool.
@@ -90,7 +90,7 @@ def _check_attributes(settings: dict, pool: Pool, doing: str) -> None:
     readable, writable = settings.get("ReadAttributes"), settings.get("WriteAttributes")
     if readable and not known.issuperset(readable):
         raise invalid_parameter(f"Invalid read attributes specified while {doing} a client")
-    if writable and not (known.difference(NEVER_WRITTEN).issuperset(writable) and required.issubset(writable)):
+    if writable and not required <= set(writable) <= known.difference(NEVER_WRITTEN):
         raise invalid_parameter(f"Invalid write attributes specified while {doing} a client")
 
 
@@ -125,7 +125,7 @@ def _bad_flow(message: str) -> CognitoError:
 
 
 def _check_urls(settings: dict) -> None:
-    """Refuse redirect targets that are not absolute, have a fragment, or use plain HTTP beyond this machine."""
+    """Refuse addresses that are not absolute, have a fragment, or use plain HTTP beyond this machine."""
     for url in [*settings.get("CallbackURLs", []), *settings.get("LogoutURLs", [])]:
         if "#" in url:
             raise invalid_parameter(f"{url} cannot use fragment")

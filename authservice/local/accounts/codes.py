@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 
 from authservice.errors import code_expired, code_mismatch, invalid_parameter, not_authorized
 from authservice.local.accounts import directory, lockout, profile
-from authservice.local.call import Call
+from authservice.local.call import Call, first
 from authservice.local.messaging import outbox, templates
 from authservice.local.models import AppClient, Attempts, Code, Pool, User
 
@@ -71,7 +71,7 @@ def check(call: Call, user: User, purpose: str, code: str) -> Code:
     if not hmac.compare_digest(row.fingerprint, _fingerprint(call, user, purpose, code)):
         call.record(update(Code).where(*this_row).values(tries=Code.tries + 1))
         raise code_mismatch()
-    call.claim(delete(Code).where(*this_row), code_expired)
+    call.claim(delete(Code).where(*this_row, Code.tries < WRONG_TRIES), code_expired)
     return row
 
 
@@ -83,7 +83,8 @@ def pretend_to_send(call: Call, pool: Pool, name: str, purpose: str) -> dict:
     """
     call.db.merge(Attempts(subject=lockout.subject(call, pool, None, name), kind=f"sent {purpose}", count=0,
                            since=call.now, expires_at=call.now + LIFETIME[purpose]))
-    return _simulated_details(call, pool, name)
+    choices = recovery_order(pool) if purpose == "ForgotPassword" else confirmed_by(pool)
+    return _simulated_details(call, pool, name, choices)
 
 
 def refuse_unknown(call: Call, pool: Pool, name: str, purpose: str, code: str) -> None:
@@ -110,20 +111,27 @@ def masked(destination: str) -> str:
     return f"+*******{destination[-4:]}"
 
 
-def _simulated_details(call: Call, pool: Pool, name: str) -> dict:
-    attribute = recovery_order(pool)[0] if recovery_order(pool) else "email"
+def _simulated_details(call: Call, pool: Pool, name: str, choices: list[str]) -> dict:
+    """Where a code of this pool would go: `choices` in order, but what the name itself looks like comes first."""
+    looks = "phone_number" if profile.PHONE.fullmatch(name) else "email" if profile.EMAIL.fullmatch(name) else None
+    attribute = looks if looks in choices else choices[0]
     fingerprint = call.vault.mac("simulated", f"{pool.id}/{directory.name_key(pool, name)}")
+    if attribute == looks:
+        return delivery_details(attribute, name)
     if attribute == "phone_number":
-        is_phone = profile.PHONE.fullmatch(name)
-        return delivery_details(attribute, name if is_phone else f"+{int.from_bytes(fingerprint[:4]) % 10**4:011d}")
+        return delivery_details(attribute, f"+{int.from_bytes(fingerprint[:4]) % 10**4:011d}")
     letters = [chr(ord("a") + byte % 26) for byte in fingerprint]
-    return delivery_details(attribute, name if profile.EMAIL.fullmatch(name) else f"{letters[0]}@{letters[1]}")
+    return delivery_details(attribute, f"{letters[0]}@{letters[1]}")
+
+
+def confirmed_by(pool: Pool) -> list[str]:
+    """The addresses that confirm a sign-up in this pool, the phone number first."""
+    return [attribute for attribute in ("phone_number", "email") if attribute in pool.auto_verified]
 
 
 def sign_up_attribute(pool: Pool, user: User) -> str | None:
-    """Which address a sign-up is confirmed by: an auto-verified one that was given, the phone number first."""
-    given = [a for a in ("phone_number", "email") if a in pool.auto_verified and user.attributes.get(a)]
-    return given[0] if given else None
+    """Which address a user's sign-up is confirmed by: an auto-verified one that was given."""
+    return first(attribute for attribute in confirmed_by(pool) if user.attributes.get(attribute))
 
 
 def recovery_order(pool: Pool) -> list[str]:
@@ -145,11 +153,19 @@ def recovery_attribute(user: User) -> str:
 
     Source: Developer Guide, "Updating attribute and MFA recovery settings".
     """
-    order = recovery_order(user.pool)
-    if not order:
+    refuse_without_recovery(user.pool)
+    attribute = find_recovery_attribute(user)
+    if attribute is None:
+        raise invalid_parameter(
+            "Cannot reset password for the user as there is no registered/verified email or phone_number")
+    return attribute
+
+
+def refuse_without_recovery(pool: Pool) -> None:
+    """Refuse in a pool that leaves recovery to its administrators."""
+    if not recovery_order(pool):
         raise not_authorized("Contact administrator to reset password.")
-    for attribute in order:
-        if profile.is_verified(user, attribute):
-            return attribute
-    raise invalid_parameter(
-        "Cannot reset password for the user as there is no registered/verified email or phone_number")
+
+
+def find_recovery_attribute(user: User) -> str | None:
+    return first(attribute for attribute in recovery_order(user.pool) if profile.is_verified(user, attribute))

@@ -4,6 +4,7 @@ A noun returns the row or refuses in Cognito's words; `find_…` may return None
 Owns also in which form names are compared, and which values sign in.
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable
 
@@ -15,6 +16,8 @@ from authservice.errors import (alias_exists, client_not_found, group_not_found,
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
 
+LONGEST_KEY = 512
+"""Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
 SEARCHABLE = ("email", "phone_number", "name", "given_name", "family_name", "preferred_username")
 
 
@@ -77,10 +80,15 @@ def name_key(pool: Pool, value: str) -> str:
     """The form in which names are compared: NFKC, and without case where the pool ignores it.
 
     Look-alike spellings (full-width letters, ligatures) thus meet in one name and
-    cannot be registered beside it.
+    cannot be registered beside it. A normal form can be many times longer than what was typed: of
+    a long one the beginning and a digest stand for the whole.
     """
     key = unicodedata.normalize("NFKC", value)
-    return key if pool.case_sensitive else unicodedata.normalize("NFKC", key.casefold())
+    if not pool.case_sensitive:
+        key = unicodedata.normalize("NFKC", key.casefold())
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[:LONGEST_KEY]}…{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def find_user(call: Call, pool: Pool, name: str) -> User | None:

@@ -35,7 +35,7 @@ def filtered(query: Select, pool: Pool, text: str) -> Select:
         return query
     term = TERM.fullmatch(text)
     if term is None:
-        raise invalid_parameter("Error while parsing filter.")
+        raise invalid_parameter("Error while parsing filter")
     attribute, prefix = term["attribute"], term["operator"] == "^="
     value = re.sub(r"\\(.)", r"\1", term["value"])
     if attribute in ("username", *directory.SEARCHABLE):

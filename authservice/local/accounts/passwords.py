@@ -5,6 +5,7 @@ failures (lockout.py) nor the hash itself (crypto/passwords.py).
 """
 
 from datetime import timedelta
+from string import ascii_lowercase, ascii_uppercase, digits
 
 from authservice.crypto import srp
 from authservice.errors import CognitoError
@@ -13,6 +14,7 @@ from authservice.local.models import Pool, User
 
 SALT_BYTES = 16
 SYMBOLS = set("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
+"""The space counts where it is neither first nor last."""
 
 SIGNING_UP = "Password did not conform with policy"
 CREATING = "Password did not conform with password policy"
@@ -21,20 +23,20 @@ CHANGING = "Password does not conform to policy"
 
 
 def check_policy(pool: Pool, password: str, prefix: str = CHANGING) -> None:
-    """Refuse a password below the pool's policy, naming the first rule it breaks.
+    """Refuse a password below the pool's policy, naming the first rule it breaks. Letters are Basic Latin.
 
     Source: Developer Guide, "Adding user pool password requirements".
     """
     policy = pool.password_policy
     rules = [
         (len(password) >= policy.get("MinimumLength", 8), "Password not long enough"),
-        (not policy.get("RequireUppercase") or any(c.isupper() for c in password),
+        (not policy.get("RequireUppercase") or any(c in ascii_uppercase for c in password),
          "Password must have uppercase characters"),
-        (not policy.get("RequireLowercase") or any(c.islower() for c in password),
+        (not policy.get("RequireLowercase") or any(c in ascii_lowercase for c in password),
          "Password must have lowercase characters"),
-        (not policy.get("RequireNumbers") or any(c.isdigit() for c in password),
+        (not policy.get("RequireNumbers") or any(c in digits for c in password),
          "Password must have numeric characters"),
-        (not policy.get("RequireSymbols") or any(c in SYMBOLS for c in password),
+        (not policy.get("RequireSymbols") or any(c in SYMBOLS for c in password.strip(" ")),
          "Password must have symbol characters"),
         ("\0" not in password and len(password) <= 256, "Password cannot hold a NUL and has at most 256 characters"),
         (_is_text(password), "Password must be Unicode text"),

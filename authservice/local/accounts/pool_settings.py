@@ -1,4 +1,4 @@
-"""A pool's settings: what CreateUserPool leaves open completed with Cognito's defaults, and held to its rules.
+"""A pool's settings: completed with Cognito's defaults, and held to its rules.
 
 Owns the settings document (everything but name, schema and MFA, in wire shape) and the MFA
 configuration. Does not own the attribute schema (schema.py). Much of the document Cognito,
@@ -18,17 +18,18 @@ ELSEWHERE = {"PoolName", "Schema", "MfaConfiguration"}
 FOR_GOOD = ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration")
 """Members that only CreateUserPool has: no update changes them."""
 PASSWORD_POLICY = {"MinimumLength": 8, "RequireUppercase": True, "RequireLowercase": True,
-                   "RequireNumbers": True,
-                   "RequireSymbols": True, "TemporaryPasswordValidityDays": 7}
+                   "RequireNumbers": True, "RequireSymbols": True}
 PARTIAL_POLICY = {"MinimumLength": 8, "RequireUppercase": False, "RequireLowercase": False,
                   "RequireNumbers": False, "RequireSymbols": False}
-"""What a PasswordPolicy that is given leaves open: its flags are the model's plain booleans, false unless sent."""
+"""What a PasswordPolicy that is given leaves open: its flags are plain booleans, false unless sent."""
 RECOVERY = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"},
                                    {"Priority": 2, "Name": "verified_phone_number"}]}
 MIRRORED = {"SmsVerificationMessage": "SmsMessage", "EmailVerificationMessage": "EmailMessage",
             "EmailVerificationSubject": "EmailSubject"}
 """Members that are the same text as one of VerificationMessageTemplate's."""
 MOST_TAGS = 50
+SILENT_TRIGGERS = ("CustomMessage", "CustomSMSSender", "CustomEmailSender", "InboundFederation")
+"""Those that no call asks for yet; the others make the call that would need them refuse (triggers.py)."""
 
 
 def complete(request: dict, before: Pool | None = None) -> dict:
@@ -90,7 +91,6 @@ def _tier(settings: dict, before: Pool | None) -> str:
 
 def _check(settings: dict) -> None:
     """Refuse combinations that Cognito refuses, in its words."""
-    factors = settings["Policies"]["SignInPolicy"].get("AllowedFirstAuthFactors", ["PASSWORD"])
     email = settings["EmailConfiguration"]
     recovery = settings["AccountRecoverySetting"].get("RecoveryMechanisms", [])
     names = [mechanism["Name"] for mechanism in recovery]
@@ -100,8 +100,8 @@ def _check(settings: dict) -> None:
          "Only one of the aliasAttributes or usernameAttributes can be set in a User pool."),
         ("phone_number" in settings.get("AutoVerifiedAttributes", []) and "SmsConfiguration" not in settings,
          "SMS configuration is required when phone_number is selected for auto verification"),
-        ("PASSWORD" not in factors, "Password should be configured as one of the allowed first auth "
-                                    "factors."),
+        ("PASSWORD" not in _first_factors(settings),
+         "Password should be configured as one of the allowed first auth factors."),
         (email["EmailSendingAccount"] == "DEVELOPER" and not email.get("SourceArn"),
          "Source ARN is required to use DEVELOPER email sending owner"),
         ("admin_only" in names and len(names) > 1,
@@ -116,14 +116,17 @@ def _check(settings: dict) -> None:
     _check_tier(settings)
 
 
+def _first_factors(settings: dict) -> list[str]:
+    return settings["Policies"]["SignInPolicy"].get("AllowedFirstAuthFactors", ["PASSWORD"])
+
+
 def _check_tier(settings: dict) -> None:
-    """Refuse features that the pool's feature plan has not. Source: Developer Guide, "User pool feature plans"."""
-    tier, policies = settings["UserPoolTier"], settings["Policies"]
+    """Refuse features that the pool's plan has not. Source: Developer Guide, "User pool feature plans"."""
+    tier = settings["UserPoolTier"]
     version = settings["LambdaConfig"].get("PreTokenGenerationConfig", {}).get("LambdaVersion", "V1_0")
     essentials = [
-        ("Passwordless Sign-In", policies["SignInPolicy"].get("AllowedFirstAuthFactors",
-                                                              ["PASSWORD"]) != ["PASSWORD"]),
-        ("Password History", policies["PasswordPolicy"].get("PasswordHistorySize", 0) > 0),
+        ("Passwordless Sign-In", _first_factors(settings) != ["PASSWORD"]),
+        ("Password History", settings["Policies"]["PasswordPolicy"].get("PasswordHistorySize", 0) > 0),
         (f"Token Customization with Pre-Token Generation Lambda {version}", version != "V1_0"),
     ]
     watched = settings.get("UserPoolAddOns", {}).get("AdvancedSecurityMode", "OFF") != "OFF"
@@ -200,8 +203,8 @@ def with_sms_factor(settings: dict, mfa: dict) -> dict:
 
 def _factors(mfa: dict) -> dict:
     """The factors that are on, of a pool or a request."""
-    factors = {name: deepcopy(mfa[name]) for name in ("SmsMfaConfiguration",
-                                                      "EmailMfaConfiguration") if name in mfa}
+    factors = {name: deepcopy(mfa[name]) for name in ("SmsMfaConfiguration", "EmailMfaConfiguration")
+               if name in mfa}
     if mfa.get("SoftwareTokenMfaConfiguration", {}).get("Enabled"):
         factors["SoftwareTokenMfaConfiguration"] = {"Enabled": True}
     return factors
@@ -230,11 +233,10 @@ def _check_email_mfa(settings: dict) -> None:
 
 def without_effect(settings: dict, mfa: dict) -> list[str]:
     """The members of a pool that are kept and given back, but that this service does not act on yet."""
-    passwordless = settings["Policies"]["SignInPolicy"].get("AllowedFirstAuthFactors",
-                                                            ["PASSWORD"]) != ["PASSWORD"]
-    idle = {"SignInPolicy.AllowedFirstAuthFactors": passwordless,
+    idle = {"SignInPolicy.AllowedFirstAuthFactors": _first_factors(settings) != ["PASSWORD"],
+            **{f"LambdaConfig.{name}": name in settings["LambdaConfig"] for name in SILENT_TRIGGERS},
             "SmsConfiguration": "SmsConfiguration" in settings,
-            "EmailConfiguration": settings["EmailConfiguration"] != {"EmailSendingAccount": "COGNITO_DEFAULT"},
+            "EmailConfiguration": len(settings["EmailConfiguration"]) > 1,
             "DeviceConfiguration": "DeviceConfiguration" in settings,
             "UserPoolAddOns": settings.get("UserPoolAddOns", {}).get("AdvancedSecurityMode", "OFF") != "OFF",
             "DcrConfiguration": settings.get("DcrConfiguration", {}).get("EnableStatus") == "Enabled",

@@ -41,7 +41,7 @@ def _entry(name: str, kind: str, bounds: tuple = (), mutable: bool = True, requi
 
 
 def of_new_pool(given: list[dict]) -> list[dict]:
-    """The schema of a pool made with this Schema: standard attributes as redefined by it, then custom ones."""
+    """The schema of a pool made with this Schema: standard attributes as redefined by it, then its own."""
     names = [entry.get("Name") for entry in given]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -60,8 +60,7 @@ def _redefined(original: dict, given: dict) -> dict:
     if CONSTRAINTS[kind] in given:
         changed[CONSTRAINTS[kind]] = {**original[CONSTRAINTS[kind]], **given[CONSTRAINTS[kind]]}
     _check_constraints(name, kind, changed)
-    fixed = ("AttributeDataType", "DeveloperOnlyAttribute") + (("Mutable",
-                                                                "Required") if name == "sub" else ())
+    fixed = ["AttributeDataType", "DeveloperOnlyAttribute"] + ["Mutable", "Required"] * (name == "sub")
     if any(changed[member] != original[member] for member in fixed):
         raise invalid_parameter("You can not change AttributeDataType or set developerOnlyAttribute for "
                                 f"standard schema attribute {name}")
@@ -119,12 +118,12 @@ def _check_constraints(name: str, kind: str, given: dict) -> None:
             raise _bad_constraints(member, name)
     if CONSTRAINTS.get(kind) not in given:
         return
-    least, most = (_number(given[CONSTRAINTS[kind]].get(bound), CONSTRAINTS[kind],
-                           name) for bound in BOUNDS[kind])
+    member = CONSTRAINTS[kind]
+    least, most = (_number(given[member].get(bound), member, name) for bound in BOUNDS[kind])
     if kind == "String" and max(least or 0, most or 0) > LONGEST:
         raise invalid_parameter(f"user.{name}: String attributes cannot have a length of more than {LONGEST}")
     if kind == "String" and min(least or 0, most or 0) < 0:
-        raise _bad_constraints(CONSTRAINTS[kind], name)
+        raise _bad_constraints(member, name)
     if least is not None and most is not None and most < least:
         what = ("Max length", "min length") if kind == "String" else ("Max value", "min value")
         raise invalid_parameter(f"user.{name}: {what[0]} cannot be less than {what[1]}.")

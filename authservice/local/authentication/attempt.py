@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import update
 
-from authservice.errors import invalid_session, session_expired, session_used
+from authservice.errors import invalid_session, missing_parameter, session_expired, session_used
 from authservice.local.accounts import directory, lockout
 from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, ChallengeSession, User
@@ -64,12 +64,14 @@ def suspend(call: Call, attempt: Attempt, challenge: str, bearer: str | None = N
     return session
 
 
-def resume(call: Call, client: AppClient | None, challenge: str, session: str) -> tuple[Attempt, ChallengeSession]:
+def resume(call: Call, client: AppClient | None, challenge: str, session: str | None) -> tuple[Attempt, ChallengeSession]:
     """The attempt behind a Session, for the challenge it was made for and the app client it was given to.
 
     Refuses one that is unknown, another client's, for another step, expired or used. It is not spent
     yet: `spend` does that, once the answer proved right.
     """
+    if not session:
+        raise missing_parameter("Session")
     row = call.db.get(ChallengeSession, digest(session))
     if row is None or row.challenge != challenge or (client and row.client_id != client.id):
         raise invalid_session()

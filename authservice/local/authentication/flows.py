@@ -15,6 +15,7 @@ from authservice.local import triggers
 from authservice.local.accounts import directory, lockout, passwords
 from authservice.local.authentication import next_step, sign_in
 from authservice.local.authentication.attempt import Attempt, suspend
+from authservice.local.authentication.challenges import password_verifier
 from authservice.local.call import Call
 from authservice.local.models import AppClient, User
 from authservice.local.tokens import issue, refresh
@@ -25,11 +26,14 @@ LEGACY = {"ADMIN_NO_SRP_AUTH": "ALLOW_ADMIN_USER_PASSWORD_AUTH", "USER_PASSWORD_
 
 
 def allowed(client: AppClient) -> set[str]:
-    """The ALLOW_… names of the flows an app client may use; its old names also allow SRP and refresh."""
+    """The ALLOW_… names of the flows an app client may use; its old names also allow SRP and refresh.
+
+    With rotation a refresh token is for GetTokensFromRefreshToken alone.
+    """
     names = set(client.settings.get("ExplicitAuthFlows") or DEFAULT_FLOWS)
     if names & LEGACY.keys():
-        return {LEGACY.get(name, name) for name in names} | {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
-    return names
+        names = {LEGACY.get(name, name) for name in names} | {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+    return names - {"ALLOW_REFRESH_TOKEN_AUTH"} if client.rotates else names
 
 
 def password(call: Call, client: AppClient, parameters: dict) -> dict:
@@ -47,7 +51,6 @@ def password(call: Call, client: AppClient, parameters: dict) -> dict:
         if user and user.status == "RESET_REQUIRED" and not client.hides_users:
             raise next_step.reset_required()
         raise wrong_credentials()
-    lockout.forgive(call, whose)
     attempt.methods.append("pwd")
     return sign_in.proceed(call, attempt)
 
@@ -64,28 +67,15 @@ def secure_remote_password(call: Call, client: AppClient, parameters: dict) -> d
     except ValueError as error:
         raise invalid_parameter(str(error)) from None
     lockout.refuse_locked(call, attempt.subject(call))
-    user_id, salt, verifier = _srp_identity(call, attempt)
+    user_id, salt, verifier = password_verifier.identity(call, attempt)
     b = int.from_bytes(call.random(32)) | 1
     b_public = srp.public_b(verifier, b)
     block = base64.b64encode(call.random(256)).decode()
-    attempt.details = {"a": f"{a_public:x}", "b": f"{b:x}", "B": f"{b_public:x}", "v": f"{verifier:x}", "id": user_id}
+    attempt.details = {"a": f"{a_public:x}", "b": f"{b:x}", "B": f"{b_public:x}"}
     suspend(call, attempt, "PASSWORD_VERIFIER", bearer=block)
     return {"ChallengeName": "PASSWORD_VERIFIER",
             "ChallengeParameters": {"SALT": salt.hex(), "SECRET_BLOCK": block, "SRP_B": f"{b_public:x}",
                                     "USERNAME": user_id, "USER_ID_FOR_SRP": user_id}}
-
-
-def _srp_identity(call: Call, attempt: Attempt) -> tuple[str, bytes, int]:
-    """(USER_ID_FOR_SRP, salt, verifier), the user's own or made up."""
-    user, pool = attempt.user, attempt.client.pool
-    if user and user.srp_verifier:
-        return user.username, user.srp_salt, int.from_bytes(call.vault.read(user, "srp_verifier"))
-    name = f"{pool.id}/{user.id if user else directory.name_key(pool, attempt.name)}"
-    made_up = [call.vault.mac(f"srp {part}", name) for part in range(13)]
-    digits = made_up[0].hex()
-    looks = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
-    user_id = user.username if user else looks if pool.username_attributes else attempt.name
-    return user_id, made_up[0][:passwords.SALT_BYTES], int.from_bytes(b"".join(made_up[1:])) % srp.N
 
 
 def refresh_token(call: Call, client: AppClient, parameters: dict) -> dict:

@@ -43,11 +43,7 @@ def second_factor(attempt: Attempt) -> str | None:
     has_totp = pool.totp_enabled and user.totp_secret is not None
     if pool.mfa_configuration == "OPTIONAL":
         wanted = [user.mfa_preferred] if user.mfa_preferred else list(user.mfa_methods)
-        if has_totp and "SOFTWARE_TOKEN_MFA" in wanted:
-            return "SOFTWARE_TOKEN_MFA"
-        if wanted:
-            raise not_built(wanted[0])
-        return None
+        return "SOFTWARE_TOKEN_MFA" if has_totp and "SOFTWARE_TOKEN_MFA" in wanted else None
     if has_totp:
         return "SOFTWARE_TOKEN_MFA"
     if not pool.totp_enabled:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from authservice.errors import missing_parameter
 from authservice.local import triggers
+from authservice.local.accounts import lockout
 from authservice.local.authentication import next_step
 from authservice.local.authentication.attempt import Attempt
 from authservice.local.authentication.challenges import CHALLENGES
@@ -34,8 +35,10 @@ def respond(call: Call, client: AppClient, request: dict) -> dict:
 def proceed(call: Call, attempt: Attempt) -> dict:
     """Ask the next challenge, or finish."""
     step = next_step.next_step(call, attempt)
+    call.hold(attempt.user)  # a password replaced, or a user disabled, since this call began counts
     if step:
         return CHALLENGES[step].ask(call, attempt)
+    lockout.forgive(call, attempt.subject(call))
     triggers.fire(attempt.client.pool, "PostAuthentication")
     result = _browser_session(call, attempt) if call.caller.is_hosted else _tokens(call, attempt)
     return {"ChallengeParameters": {}, "AuthenticationResult": result}

@@ -28,7 +28,7 @@ def update_user_attributes(call: Call, request: dict) -> dict:
     changes = profile.read(user.pool, request["UserAttributes"], writable_by=sign_in.client)
     profile.check_mutable(user.pool, changes)
     _refuse_removal_of_required(user, [name for name, value in changes.items() if not value])
-    sent = _apply(call, user, changes)
+    sent = _apply(call, user, changes, by_administrator=False)
     return {"CodeDeliveryDetailsList": sent} if sent else {}
 
 
@@ -42,13 +42,17 @@ def admin_update_user_attributes(call: Call, request: dict) -> dict:
     profile.check_mutable(user.pool, [attribute["Name"] for attribute in request["UserAttributes"]])
     changes = profile.read(user.pool, request["UserAttributes"])
     _refuse_removal_of_required(user, [name for name, value in changes.items() if not value])
-    _apply(call, user, changes, vouched={name for name, flag in profile.VERIFIED.items() if changes.get(flag) == "true"})
+    _apply(call, user, changes, by_administrator=True)
     return {}
 
 
-def _apply(call: Call, user: User, changes: dict[str, str], vouched: frozenset | set = frozenset()) -> list[dict]:
-    """Write the changes; answers the CodeDeliveryDetails of the codes sent for new addresses."""
+def _apply(call: Call, user: User, changes: dict[str, str], by_administrator: bool) -> list[dict]:
+    """Write the changes; answers the CodeDeliveryDetails of the codes sent for new addresses.
+
+    Who administers the pool vouches for an address by its verified flag; a user's own changes have none.
+    """
     sent = []
+    vouched = {name for name, flag in profile.VERIFIED.items() if changes.get(flag) == "true"}
     kept_back = user.pool.settings.get("UserAttributeUpdateSettings", {}).get(
         "AttributesRequireVerificationBeforeUpdate", [])
     for name in [name for name in profile.VERIFIED if changes.get(name)]:
@@ -59,7 +63,7 @@ def _apply(call: Call, user: User, changes: dict[str, str], vouched: frozenset |
             user.pending[name] = changes.pop(name)
         else:
             user.attributes[profile.VERIFIED[name]] = "false"
-        if name in user.pool.auto_verified and (name in kept_back or not call.caller.is_administrator):
+        if name in user.pool.auto_verified and (name in kept_back or not by_administrator):
             sent.append(codes.send(call, user, f"VerifyUserAttribute:{name}", name, value,
                                    message="UpdateUserAttribute"))
     profile.change(user, changes)
@@ -95,7 +99,9 @@ def _delete(call: Call, user: User, names: list[str]) -> None:
 
 
 def _refuse_removal_of_required(user: User, names: list[str]) -> None:
-    needed = {*profile.required(user.pool), *user.pool.username_attributes[:1]}
+    """Refuse to remove what the pool requires, or the last attribute the user signs in with."""
+    signs_in_with = {name for name in user.pool.username_attributes if user.attributes.get(name)}
+    needed = set(profile.required(user.pool)) | (signs_in_with if signs_in_with <= set(names) else set())
     for name in names:
         if name in needed:
             raise invalid_parameter(f"user.{name}: The attribute is required\n")

@@ -68,7 +68,7 @@ def create_user_pool_client(call: Call, request: dict) -> dict:
 
 @operation("DescribeUserPoolClient")
 def describe_user_pool_client(call: Call, request: dict) -> dict:
-    """An app client with its secret in clear: the older one, if it has two. Source: API_DescribeUserPoolClient."""
+    """An app client, with its (older) secret in clear. Source: API_DescribeUserPoolClient."""
     return {"UserPoolClient": _shown(call, _client(call, request))}
 
 
@@ -111,7 +111,7 @@ def update_user_pool_client(call: Call, request: dict) -> dict:
 
 
 def update(call: Call, client: AppClient, request: dict, scopes: set[str] | None = None) -> bool:
-    """Bring an app client in line with UpdateUserPoolClient's members; answers whether that changed anything."""
+    """Give a client what UpdateUserPoolClient's members say; answers whether that changed anything."""
     scopes = resource_servers.custom_scopes(call, client.pool) if scopes is None else scopes
     settings = client_settings.complete(request, client.pool, bool(client.secrets), scopes, "updating")
     # Differs: ClientName has no default to go back to, so an omitted one stays.

@@ -55,8 +55,7 @@ def _check_prefix(prefix: str) -> None:
     if not PREFIX.fullmatch(prefix):
         raise invalid_parameter("The domain name contains an invalid character. Domain names can only "
                                 "contain lower-case letters, numbers, and hyphens. Please enter a different "
-                                "name that follows "
-                                r"this format: ^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$")
+                                r"name that follows this format: ^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$")
     for word in RESERVED:
         if word in prefix:
             raise invalid_parameter(f"Domain cannot contain reserved word: {word}")
@@ -106,7 +105,7 @@ def _domain_of_pool(call: Call, request: dict, refusal) -> Domain:
 
 @operation("UpdateUserPoolDomain")
 def update_user_pool_domain(call: Call, request: dict) -> dict:
-    """Change the version of the hosted pages, or a custom domain's certificate. Source: API_UpdateUserPoolDomain."""
+    """Change the pages' version, or a custom domain's certificate. Source: API_UpdateUserPoolDomain."""
     domain = _domain_of_pool(call, request, lambda: not_found("No such domain or user pool exists."))
     if "CustomDomainConfig" in request and not _is_custom(domain):
         raise invalid_parameter("A prefix domain has no certificate of its own.")

@@ -1,10 +1,9 @@
 """Second factors: the authenticator app, and which factors a user has switched on."""
 
 from authservice.crypto import totp
-from authservice.errors import CognitoError, invalid_parameter, invalid_session, missing_parameter
+from authservice.errors import CognitoError, invalid_parameter, invalid_session
 from authservice.local.accounts import directory, lockout
 from authservice.local.authentication.attempt import Attempt, resume, spend, suspend
-from authservice.local.authentication.challenges.software_token import use_step
 from authservice.local.call import Call, operation
 from authservice.local.models import User
 from authservice.local.tokens import check
@@ -50,7 +49,7 @@ def verify_software_token(call: Call, request: dict) -> dict:
     if step is None:
         lockout.failed(call, whose)
         raise CognitoError("EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA")
-    use_step(call, user, step)
+    user.totp_step = step
     call.vault.keep(user, "totp_secret", call.vault.read(user, "totp_pending"))
     user.totp_pending = None
     user.totp_device = request.get("FriendlyDeviceName")
@@ -66,10 +65,8 @@ def _bearer(call: Call, request: dict) -> tuple[User, Attempt | None, object]:
     """The user who asks: by access token, or by the Session of a sign-in that waits for MFA_SETUP."""
     if request.get("AccessToken"):
         return check.signed_in(call, request["AccessToken"]).user, None, None
-    if not request.get("Session"):
-        raise missing_parameter("Session")
-    attempt, row = resume(call, None, "MFA_SETUP", request["Session"])
-    if attempt.user is None:
+    attempt, row = resume(call, None, "MFA_SETUP", request.get("Session"))
+    if attempt.user.totp_secret:  # set up meanwhile, perhaps in another sign-in: this Session may not replace it
         raise invalid_session()
     return attempt.user, attempt, row
 

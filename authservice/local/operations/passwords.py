@@ -1,6 +1,6 @@
 """Passwords: forgotten, changed, set or reset by an administrator."""
 
-from authservice.errors import not_authorized, user_disabled, wrong_credentials
+from authservice.errors import not_authorized, unknown_username, user_disabled, wrong_credentials
 from authservice.local import triggers
 from authservice.local.accounts import codes, directory, lockout, passwords, profile
 from authservice.local.call import Call, operation
@@ -19,12 +19,23 @@ def forgot_password(call: Call, request: dict) -> dict:
     client = directory.app_client(call, request)
     user = directory.user_of_client(call, client, request["Username"])
     lockout.hourly(call, lockout.subject(call, client.pool, user, request["Username"]), "ForgotPassword")
-    if user is None or not user.enabled:
+    codes.refuse_without_recovery(client.pool)
+    if user is None:
         triggers.fire(client.pool, "UserMigration")
+    if client.hides_users and not _is_reached(user):
         return {"CodeDeliveryDetails": codes.pretend_to_send(call, client.pool, request["Username"],
                                                              "ForgotPassword")}
-    attribute = _reset_attribute(user)
-    return {"CodeDeliveryDetails": codes.send(call, user, "ForgotPassword", attribute)}
+    if not user.enabled:
+        raise unknown_username()
+    return {"CodeDeliveryDetails": codes.send(call, user, "ForgotPassword", _reset_attribute(user))}
+
+
+def _is_reached(user: User | None) -> bool:
+    """Whether a code can reach this user; where existence is hidden all others look like nobody.
+
+    Source: Developer Guide, "Managing user existence error responses".
+    """
+    return user is not None and user.enabled and codes.find_recovery_attribute(user) is not None
 
 
 def _reset_attribute(user: User) -> str:
@@ -46,8 +57,10 @@ def confirm_forgot_password(call: Call, request: dict) -> dict:
     user = directory.user_of_client(call, client, request["Username"])
     whose = lockout.subject(call, client.pool, user, request["Username"])
     lockout.hourly(call, whose, "ForgotPassword")
-    if user is None:
+    if client.hides_users and not _is_reached(user):
         codes.refuse_unknown(call, client.pool, request["Username"], "ForgotPassword", request["ConfirmationCode"])
+    if not user.enabled:
+        raise user_disabled()
     code = codes.check(call, user, "ForgotPassword", request["ConfirmationCode"])
     passwords.check_policy(user.pool, request["Password"])
     passwords.check_history(call, user, request["Password"])
@@ -100,8 +113,9 @@ def admin_set_user_password(call: Call, request: dict) -> dict:
 
 @operation("AdminResetUserPassword")
 def admin_reset_user_password(call: Call, request: dict) -> dict:
-    """Make a user choose a new password: the old one is dead, a code is sent, all sign-ins end.
+    """Make a user choose a new password: the old one is dead, a code is sent.
 
+    Differs: every sign-in ends (ASVS 7.4.3).
     Source: API_AdminResetUserPassword.
     """
     user = directory.user(call, request["UserPoolId"], request["Username"])

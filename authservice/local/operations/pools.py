@@ -33,8 +33,7 @@ def new_pool(call: Call, request: dict, pool_id: str | None = None) -> Pool:
                 "preferred_username" in settings.get("AliasAttributes", [])):
             raise invalid_parameter("preferred_username cannot be required when it is an alias attribute.")
     pool = Pool(id=pool_id or f"{call.settings.region}_{call.pick(ALPHANUMERICS, 9)}",
-                name=request["PoolName"],
-                settings=settings, schema=attributes,
+                name=request["PoolName"], settings=settings, schema=attributes,
                 mfa=pool_settings.mfa_by_pool_settings(request, settings),
                 # Not always 1: after a pool was deleted and made again under its pinned id, a worker that
                 # remembers the old keys must not take them for the new ones.
@@ -152,7 +151,7 @@ def get_user_pool_mfa_config(call: Call, request: dict) -> dict:
 
 @operation("SetUserPoolMfaConfig")
 def set_user_pool_mfa_config(call: Call, request: dict) -> dict:
-    """Switch MFA off, on or to optional, and choose its factors; the configuration that results is the answer.
+    """Switch MFA off, on or to optional, and choose its factors; answers the configuration that results.
 
     Source: API_SetUserPoolMfaConfig.
     """

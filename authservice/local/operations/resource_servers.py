@@ -30,7 +30,7 @@ def new_resource_server(pool: Pool, request: dict) -> ResourceServer:
 
 
 def update(server: ResourceServer, request: dict) -> bool:
-    """Bring a resource server in line with UpdateResourceServer's members; answers whether that changed anything."""
+    """Give a server what UpdateResourceServer's members say; answers whether that changed anything."""
     name, scopes = request["Name"], [dict(scope) for scope in request.get("Scopes", [])]
     names = [scope["ScopeName"] for scope in scopes]
     if len(set(names)) < len(names):
@@ -49,8 +49,8 @@ def create_resource_server(call: Call, request: dict) -> dict:
         raise invalid_parameter(f"{request['Identifier']} already exists in user pool {pool.id}.")
     servers = select(func.count()).select_from(ResourceServer).where(ResourceServer.pool_id == pool.id)
     if call.db.scalar(servers) >= MOST_SERVERS:
-        raise CognitoError("LimitExceededException", f"The user pool already has {MOST_SERVERS} resource "
-                                                     "servers.")
+        raise CognitoError("LimitExceededException",
+                           f"The user pool already has {MOST_SERVERS} resource servers.")
     server = new_resource_server(pool, request)
     call.db.add(server)
     return {"ResourceServer": _shown(server)}
@@ -100,7 +100,7 @@ def update_resource_server(call: Call, request: dict) -> dict:
 
 @operation("DeleteResourceServer")
 def delete_resource_server(call: Call, request: dict) -> dict:
-    """Delete a resource server, even if app clients still name its scopes. Source: API_DeleteResourceServer."""
+    """Delete a server, even if app clients still name its scopes. Source: API_DeleteResourceServer."""
     server = _server(call, request)
     call.claim(delete(ResourceServer).where(ResourceServer.pool_id == server.pool_id,
                                             ResourceServer.identifier == server.identifier),

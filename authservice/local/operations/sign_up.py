@@ -21,6 +21,9 @@ def sign_up(call: Call, request: dict) -> dict:
         raise not_authorized("SignUp is not permitted for this user pool")
     profile.check_username(pool, username)
     attributes = profile.read(pool, request.get("UserAttributes", []), writable_by=client)
+    if "preferred_username" in pool.alias_attributes and attributes.get("preferred_username"):
+        raise invalid_parameter("Preferred username cannot be provided for unconfirmed account, since user pool is "
+                                "configured for preferred username alias.")
     registration.name_as_attribute(pool, username, attributes)
     profile.check_required(pool, attributes)
     password = request.get("Password")
@@ -96,13 +99,17 @@ def resend_confirmation_code(call: Call, request: dict) -> dict:
     client = directory.app_client(call, request)
     user = directory.user_of_client(call, client, request["Username"])
     lockout.hourly(call, lockout.subject(call, client.pool, user, request["Username"]), "ResendConfirmationCode")
-    if user is None:
+    if not client.pool.auto_verified:
+        raise _no_auto_verification()
+    if user is None or (client.hides_users and not user.enabled):
         return {"CodeDeliveryDetails": codes.pretend_to_send(call, client.pool, request["Username"], "SignUp")}
     if user.status != "UNCONFIRMED":
         raise invalid_parameter("User is already confirmed.")
     attribute = codes.sign_up_attribute(client.pool, user)
     if attribute is None:
-        raise not_authorized("Cannot resend codes. Auto verification not turned on.")
+        raise _no_auto_verification()
     return {"CodeDeliveryDetails": codes.send(call, user, "SignUp", attribute, client=client, message="ResendCode")}
 
 
+def _no_auto_verification() -> CognitoError:
+    return not_authorized("Cannot resend codes. Auto verification not turned on.")

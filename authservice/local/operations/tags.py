@@ -31,9 +31,8 @@ def tag_resource(call: Call, request: dict) -> dict:
 def untag_resource(call: Call, request: dict) -> dict:
     """Remove tags by their keys; unknown ones are ignored. Source: API_UntagResource."""
     pool = _tagged(call, request)
-    tags = pool.settings.get("UserPoolTags", {})
-    pool.settings["UserPoolTags"] = {key: value for key,
-                                     value in tags.items() if key not in request["TagKeys"]}
+    tags = pool.settings.get("UserPoolTags", {}).items()
+    pool.settings["UserPoolTags"] = {key: value for key, value in tags if key not in request["TagKeys"]}
     return {}
 
 

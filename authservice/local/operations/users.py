@@ -1,6 +1,6 @@
 """Users as an administrator sees them: made, shown, disabled, deleted, listed."""
 
-from authservice.errors import CognitoError, invalid_parameter, user_not_found
+from authservice.errors import CognitoError, user_not_found
 from authservice.local import triggers
 from authservice.local.accounts import directory, listing, passwords, profile, registration
 from authservice.local.call import Call, operation
@@ -13,7 +13,8 @@ from authservice.local.tokens import check, refresh
 def admin_create_user(call: Call, request: dict) -> dict:
     """Make a user with a temporary password and invite him; or send the invitation again (RESEND).
 
-    The message goes by SMS unless DesiredDeliveryMediums says EMAIL; SUPPRESS sends none.
+    The message goes by SMS unless DesiredDeliveryMediums says EMAIL; SUPPRESS sends none, and a user
+    without the address gets none.
     Required attributes may be missing: they are asked for at the first sign-in.
     Source: API_AdminCreateUser.
     """
@@ -56,14 +57,10 @@ def _invite_again(call: Call, pool: Pool, request: dict) -> User:
 
 
 def _invite(call: Call, user: User, password: str, request: dict) -> None:
-    """Send username and temporary password by each medium asked for; one of them must have an address."""
+    """Send username and temporary password by each medium asked for that the user has an address for."""
     mediums = request.get("DesiredDeliveryMediums") or ["SMS"]
     addresses = {"SMS": user.attributes.get("phone_number"), "EMAIL": user.attributes.get("email")}
-    reachable = [medium for medium in mediums if addresses[medium]]
-    if not reachable:
-        raise invalid_parameter("User has no email or phone number to send the invitation to by "
-                                f"{' or '.join(mediums)}; set DesiredDeliveryMediums or MessageAction SUPPRESS.")
-    for medium in reachable:
+    for medium in (medium for medium in mediums if addresses[medium]):
         shown = user.attributes.get(profile.username_attribute(user.pool, request["Username"]) or "", user.username)
         subject, text = templates.render(user.pool, "AdminCreateUser", password, shown, medium=medium)
         outbox.post(call, user.pool, addresses[medium], medium, "AdminCreateUser", subject, text, password)

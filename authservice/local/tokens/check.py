@@ -6,6 +6,7 @@ Source: Developer Guide, "Verifying JSON web tokens", and for revocation "Revoki
 
 import base64
 import json
+import re
 
 from sqlalchemy import select
 
@@ -16,6 +17,8 @@ from authservice.local.call import Call
 from authservice.local.models import Pool, SignIn, User
 from authservice.local.tokens import issue, keys
 
+POOL_ID = re.compile(r"(?<=/)[A-Za-z0-9_-]{1,55}\Z")
+"""Where an issuer names its pool; anything else, NUL or half a surrogate, is not for the database to see."""
 REFUSALS = {"malformed": "Invalid Access Token",
             "signature": "Could not verify signature for Access Token",
             "issuer": "Could not verify signature for Access Token",
@@ -73,8 +76,8 @@ def _pool_id(token: str) -> str:
         if len(token) > jwt.LONGEST:
             raise ValueError
         issuer = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
-        return issuer.rsplit("/", 1)[-1]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return POOL_ID.search(issuer)[0]
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise invalid_access_token() from None
 
 

@@ -15,7 +15,7 @@ from authservice.local.models import AppClient, AuthorizationCode, BrowserSessio
 
 LIFETIME = timedelta(minutes=5)
 DOUBLE_CLICK = timedelta(seconds=1)
-"""A second use this soon is the app's own impatience, not a thief: it is refused, and the first use stands."""
+"""A second use this soon is the app's own impatience, no thief: it is refused, and the first use stands."""
 
 
 def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
@@ -24,9 +24,9 @@ def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
     It has the form of a UUID, as Cognito's has.
     """
     code = call.uuid()
-    call.db.add(AuthorizationCode(id=digest(code), client_id=client.id, user=session.user, user_id=session.user_id,
-                                  methods=session.methods, auth_time=session.auth_time,
-                                  expires_at=call.now + LIFETIME, **asked))
+    call.db.add(AuthorizationCode(id=digest(code), client_id=client.id, user=session.user,
+                                  user_id=session.user_id, methods=session.methods,
+                                  auth_time=session.auth_time, expires_at=call.now + LIFETIME, **asked))
     return code
 
 
@@ -49,8 +49,9 @@ def find(call: Call, client: AppClient, code: str) -> AuthorizationCode | None:
 
 def spend(call: Call, row: AuthorizationCode, sign_in: SignIn) -> None:
     """Promise that the code becomes used with this sign-in; of several who redeem it at once one wins."""
-    call.claim(update(AuthorizationCode).where(AuthorizationCode.id == row.id, AuthorizationCode.used_at.is_(None))
-               .values(used_at=call.now, sign_in_id=sign_in.id), _used)
+    unspent = update(AuthorizationCode).where(AuthorizationCode.id == row.id,
+                                              AuthorizationCode.used_at.is_(None))
+    call.claim(unspent.values(used_at=call.now, sign_in_id=sign_in.id), _used)
 
 
 def _used() -> CognitoError:

@@ -19,11 +19,10 @@ def read(call: Call, token: str) -> dict | None:
     if pool is None:
         return None
     try:
-        claims = jwt.verify(token, keys.public(call, pool, "id"), issue.issuer(call, pool), call.now,
-                            check_expiry=False)
+        return jwt.verify(token, keys.public(call, pool, "id"), issue.issuer(call, pool), call.now,
+                          check_expiry=False)
     except jwt.TokenRefused:
         return None
-    return claims if claims.get("token_use") == "id" else None
 
 
 def _pool_id(call: Call, token: str) -> str | None:
@@ -34,4 +33,5 @@ def _pool_id(call: Call, token: str) -> str | None:
         public_url, pool_id = claimed.rsplit("/", 1)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    return pool_id if public_url == call.settings.public_url and pool_id.isascii() and pool_id.isprintable() else None
+    ours = public_url == call.settings.public_url and pool_id.isascii() and pool_id.isprintable()
+    return pool_id if ours else None

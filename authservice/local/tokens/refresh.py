@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 from authservice.errors import (CognitoError, invalid_refresh_token, not_authorized, refresh_token_revoked,
                                 user_disabled)
 from authservice.local.call import Call, digest
-from authservice.local.models import AppClient, BrowserSession, RefreshToken, SignIn, User
+from authservice.local.models import AppClient, BrowserSession, ChallengeSession, RefreshToken, SignIn, User
 from authservice.local.tokens import issue
 
 
@@ -57,8 +57,9 @@ def successor(call: Call, row: RefreshToken) -> str | None:
     if not row.sign_in.client.rotates:
         return None
     if row.rotated_at is None:
-        call.claim(update(RefreshToken).where(RefreshToken.id == row.id, RefreshToken.rotated_at.is_(None))
-                   .values(rotated_at=call.now), reused)
+        rotation = (update(RefreshToken).where(RefreshToken.id == row.id, RefreshToken.rotated_at.is_(None))
+                    .values(rotated_at=call.now))
+        call.also(rotation) if _grace(row.sign_in.client) else call.claim(rotation, reused)
     return issue.new_refresh_token(call, row.sign_in, row.expires_at)
 
 
@@ -68,13 +69,14 @@ def revoke(call: Call, sign_in: SignIn) -> None:
 
 
 def revoke_all(call: Call, user: User) -> None:
-    """End every sign-in of a user, and his browser sessions.
+    """End every sign-in of a user, those still under way too, and his browser sessions.
 
     Differs: Cognito leaves the login cookie of the hosted pages alive; somebody who signs out
     everywhere means that browser too (ASVS 7.4.3), and no client depends on it.
     """
     call.also(_revocation(call, SignIn.user_id == user.id))
     call.also(delete(BrowserSession).where(BrowserSession.user_id == user.id))
+    call.also(delete(ChallengeSession).where(ChallengeSession.user_id == user.id))
 
 
 def _revocation(call: Call, condition):

@@ -20,7 +20,7 @@ def ask(call: Call, attempt: Attempt) -> dict:
 
 def check(call: Call, client: AppClient, session: str | None, responses: dict) -> Attempt:
     """Go on once the Session proves that a token was verified in this very sign-in."""
-    attempt, row = resume(call, client, "MFA_SETUP", session or "")
+    attempt, row = resume(call, client, "MFA_SETUP", session)
     if not check_answerer(call, attempt, responses) or not attempt.details.get("verified"):
         raise invalid_session()
     spend(call, row)

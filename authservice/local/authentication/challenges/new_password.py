@@ -26,7 +26,7 @@ def check(call: Call, client: AppClient, session: str | None, responses: dict) -
 
     A refused password or attribute leaves the Session usable, so that the user can try another.
     """
-    attempt, row = resume(call, client, "NEW_PASSWORD_REQUIRED", session or "")
+    attempt, row = resume(call, client, "NEW_PASSWORD_REQUIRED", session)
     if not check_answerer(call, attempt, responses):
         raise invalid_session()
     password = responses.get("NEW_PASSWORD")

@@ -19,7 +19,7 @@ def ask(call: Call, attempt: Attempt) -> dict:
 
 def check(call: Call, client: AppClient, session: str | None, responses: dict) -> Attempt:
     """Check SOFTWARE_TOKEN_MFA_CODE. A wrong one leaves the Session usable, and counts towards the lock."""
-    attempt, row = resume(call, client, "SOFTWARE_TOKEN_MFA", session or "")
+    attempt, row = resume(call, client, "SOFTWARE_TOKEN_MFA", session)
     if not check_answerer(call, attempt, responses):
         raise invalid_session()
     code = responses.get("SOFTWARE_TOKEN_MFA_CODE")
@@ -32,7 +32,6 @@ def check(call: Call, client: AppClient, session: str | None, responses: dict) -
         lockout.failed(call, whose)
         raise wrong_mfa_code()
     use_step(call, user, step)
-    lockout.forgive(call, whose)
     spend(call, row)
     attempt.methods.append("otp")
     return attempt

@@ -1,0 +1,150 @@
+"""Fixtures of the contract: the three backends, and on each a pool, its app clients and its users' inbox.
+
+Owns how a run of hundreds of tests stays short: one database of each kind, one HTTP server and one set of RSA
+keys serve them all. Every test finds its database empty and has a clock of its own.
+"""
+
+import itertools
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pytest
+from werkzeug.serving import make_server
+
+from authservice import create_app
+from authservice.cognito.backend import CognitoBackend
+from authservice.crypto import jwt
+from authservice.local import database
+from authservice.local.backend import LocalBackend
+from tests.conftest import Clock, HeldToTheModel, make_settings
+from tests.contract.guest import Inbox, Pool
+
+KEYS = [jwt.generate_key() for _ in range(2)]
+generate_key = jwt.generate_key
+
+
+@pytest.fixture(autouse=True)
+def ready_made_keys(monkeypatch):
+    """Real RSA keys, made once in a run and handed out anew to each test: making two takes longer than most tests."""
+
+    def following():
+        for number in itertools.count():
+            if number == len(KEYS):
+                KEYS.append(generate_key())
+            yield KEYS[number]
+
+    keys = following()
+    monkeypatch.setattr(jwt, "generate_key", lambda: next(keys))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def keys_are_opened_once():
+    """Reading an RSA key checks it, at the cost of thirty signatures; the same bytes are the same key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jwt, "load_private", lru_cache(maxsize=256)(jwt.load_private))
+        yield
+
+
+@dataclass
+class Store:
+    """A backend of our own that serves many tests, one after the other, each with its own clock."""
+
+    local: LocalBackend
+    clock: Clock | None = None
+
+    def emptied(self, clock: Clock) -> LocalBackend:
+        self.clock = clock
+        self.local.tools.remembered_keys.clear()
+        with self.local.engine.begin() as connection:
+            for table in reversed(database.Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+        return self.local
+
+
+def open_store(instance, **given) -> Store:
+    store = Store(None)
+    store.local = LocalBackend(make_settings(instance, **given), lambda: store.clock())
+    return store
+
+
+@pytest.fixture(scope="session")
+def sqlite_store(tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("sqlite"))
+    yield store
+    store.local.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(tmp_path_factory, postgres):
+    store = open_store(tmp_path_factory.mktemp("postgresql"), database_url=postgres.create_database())
+    yield store
+    store.local.close()
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory, sqlite_store):
+    """The Cognito adapter, pointed over real HTTP at our own API on the SQLite store."""
+    server = make_server("127.0.0.1", 0, create_app(sqlite_store.local.settings, sqlite_store.local), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    settings = make_settings(tmp_path_factory.mktemp("adapter"), backend="cognito", region="us-east-1",
+                             cognito_endpoint_url=f"http://127.0.0.1:{server.port}")
+    yield CognitoBackend(settings, credentials=("local", "local"))
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def local(sqlite_store, clock):
+    """Our own backend in this process, on SQLite, with the moved clock."""
+    return sqlite_store.emptied(clock)
+
+
+@pytest.fixture
+def postgresql(postgresql_store, clock):
+    """The same on PostgreSQL."""
+    return postgresql_store.emptied(clock)
+
+
+@pytest.fixture(params=["local", "postgresql", "wire"])
+def backend(request):
+    """The contract's backends, each held to the model; `store` is our own backend that keeps its rows."""
+    store = request.getfixturevalue("postgresql" if request.param == "postgresql" else "local")
+    held = HeldToTheModel(request.getfixturevalue("adapter") if request.param == "wire" else store)
+    held.store = store
+    return held
+
+
+@pytest.fixture
+def inbox(backend) -> Inbox:
+    """What was sent to the users' addresses."""
+    return Inbox(backend.store)
+
+
+@pytest.fixture
+def make_pool(backend, inbox):
+    """Make a pool: `make_pool(UsernameAttributes=["email"])`; `mfa="ON"` asks for TOTP as the second factor."""
+
+    def make(**settings) -> Pool:
+        return Pool.make(backend, inbox, **settings)
+
+    return make
+
+
+@pytest.fixture
+def pool(make_pool) -> Pool:
+    """A pool of plain usernames that verifies email addresses."""
+    return make_pool()
+
+
+@pytest.fixture
+def app_client(pool):
+    """An app client without a secret that may use every flow."""
+    return pool.client()
+
+
+@pytest.fixture
+def secret_client(pool):
+    """The same with a secret."""
+    return pool.client(GenerateSecret=True)

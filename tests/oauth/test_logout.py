@@ -1,0 +1,126 @@
+"""/logout: the session ends at the browser and on the server, and nobody is sent to an unregistered place."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+from tests.oauth.provider import CALLBACK, SIGNED_OUT, answer_of, error_page
+
+
+def is_signed_in(provider, cookie: str) -> bool:
+    """Whether a copy of the cookie still signs in."""
+    browser = requests.Session()
+    browser.cookies.set(f"cognito.{provider.pool_id}", cookie)
+    return "code" in answer_of(provider.authorize(browser, prompt="none"))
+
+
+@pytest.fixture
+def browser(provider) -> requests.Session:
+    return provider.browser()
+
+
+@pytest.fixture
+def cookie(provider, browser) -> str:
+    return browser.cookies[f"cognito.{provider.pool_id}"]
+
+
+def logout(provider, browser, **given):
+    return provider.get("/logout", browser, params={"client_id": provider.web["ClientId"], **given})
+
+
+def test_cognitos_way_ends_the_session_and_goes_to_the_registered_address(provider, browser, cookie):
+    response = logout(provider, browser, logout_uri=SIGNED_OUT, state="ignored")
+    assert (response.status_code, response.headers["Location"]) == (302, SIGNED_OUT)
+    assert "Max-Age=0" in response.headers["Set-Cookie"]
+    assert not is_signed_in(provider, cookie)
+
+
+def test_cognitos_other_way_ends_the_session_and_goes_to_the_sign_in_page(provider, browser, cookie):
+    response = logout(provider, browser, redirect_uri=CALLBACK, response_type="code", state="s")
+    target = urlsplit(response.headers["Location"])
+    assert (response.status_code, target.netloc, target.path) == (302, "", "/login")
+    assert dict(parse_qsl(target.query)) == {"client_id": provider.web["ClientId"], "redirect_uri": CALLBACK,
+                                             "response_type": "code", "state": "s"}
+    assert provider.get(response.headers["Location"], browser).status_code == 200
+    assert not is_signed_in(provider, cookie)
+
+
+def test_the_standards_way_ends_the_session_and_brings_the_state_back(provider, browser, cookie):
+    hint = provider.tokens(browser=browser)["id_token"]
+    given = {"id_token_hint": hint, "post_logout_redirect_uri": SIGNED_OUT, "state": "a b&c"}
+    response = provider.get("/logout", browser, params=given)
+    assert response.headers["Location"].startswith(SIGNED_OUT + "?")
+    assert dict(parse_qsl(urlsplit(response.headers["Location"]).query)) == {"state": "a b&c"}
+    assert not is_signed_in(provider, cookie)
+
+
+def test_a_hint_that_has_expired_is_still_a_hint(provider, browser):
+    hint = provider.tokens(browser=browser)["id_token"]
+    provider.clock.advance(days=2)
+    given = {"id_token_hint": hint, "post_logout_redirect_uri": SIGNED_OUT}
+    response = provider.get("/logout", browser, params=given)
+    assert response.headers["Location"] == SIGNED_OUT
+
+
+def test_the_standards_way_needs_a_hint_that_is_genuine_and_the_clients_own(provider, browser, cookie):
+    tokens = provider.tokens(browser=browser)
+    other = provider.tokens(provider.clients["server"], browser=browser)["id_token"]
+    changed = tokens["id_token"][:-4] + "AAAA"
+    for hint in (None, "", "forged", tokens["access_token"], changed, other, "a.bnVsbA.c"):
+        response = logout(provider, browser, id_token_hint=hint, post_logout_redirect_uri=SIGNED_OUT)
+        assert error_page(response) in ("invalid_request", "invalid_client")
+    assert is_signed_in(provider, cookie)
+
+
+@pytest.mark.parametrize("uri", [SIGNED_OUT + "/", SIGNED_OUT + "?x", "http://evil.example/",
+                                 "//evil.example", "http://localhost:3000/", SIGNED_OUT.upper(),
+                                 "javascript:alert(1)"])
+@pytest.mark.parametrize("name", ["logout_uri", "post_logout_redirect_uri", "redirect_uri"])
+def test_an_address_that_is_not_registered_is_never_redirected_to(provider, browser, cookie, name, uri):
+    hint = provider.tokens(browser=browser)["id_token"]
+    response = logout(provider, browser, id_token_hint=hint, response_type="code", **{name: uri})
+    assert error_page(response) == "redirect_mismatch"
+    assert is_signed_in(provider, cookie)
+
+
+def test_without_an_address_it_ends_on_our_own_page(provider, browser, cookie):
+    response = logout(provider, browser)
+    assert response.headers["Location"] == "/signedout" and not is_signed_in(provider, cookie)
+    assert provider.get("/signedout", browser).status_code == 200
+
+
+def test_a_pools_own_host_needs_no_client(provider, browser, cookie):
+    response = provider.get("/logout", browser, headers={"Host": "shop.localhost"})
+    assert response.headers["Location"] == "/signedout" and not is_signed_in(provider, cookie)
+
+
+def test_who_names_nobody_or_an_unknown_client_gets_the_error_page(provider, browser, cookie):
+    assert error_page(provider.get("/logout", browser)) == "invalid_request"
+    nameless = provider.get("/logout", browser, params={"logout_uri": SIGNED_OUT})
+    assert error_page(nameless) == "redirect_mismatch"
+    assert error_page(provider.get("/logout", browser, params={"client_id": "unknown"})) == "invalid_client"
+    assert error_page(provider.get(f"/logout?client_id={provider.web['ClientId']}&logout_uri={SIGNED_OUT}"
+                                   "&logout_uri=http://evil.example/", browser)) == "invalid_request"
+    assert is_signed_in(provider, cookie)
+
+
+def test_post_works_like_get(provider, browser, cookie):
+    response = browser.post(provider.url + "/logout", allow_redirects=False,
+                            data={"client_id": provider.web["ClientId"], "logout_uri": SIGNED_OUT})
+    assert response.status_code == 303
+    response = provider.get(response.headers["Location"], browser)
+    assert response.headers["Location"] == SIGNED_OUT and not is_signed_in(provider, cookie)
+
+
+def test_tokens_live_on(provider, browser):
+    tokens = provider.redeem(provider.code(browser=browser)).json()
+    logout(provider, browser, logout_uri=SIGNED_OUT)
+    assert provider.user_info(tokens).status_code == 200 and provider.refresh(tokens).status_code == 200
+
+
+def test_no_script_of_another_origin_may_read_it(provider, browser):
+    response = logout(provider, browser, logout_uri=SIGNED_OUT)
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
+    assert "no-store" in response.headers["Cache-Control"]
+    assert response.headers["Referrer-Policy"] == "no-referrer"
