@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pyotp
 import pytest
 
-from tests.hosted.conftest import CALLBACK, NAME, PASSWORD
+from tests.hosted.conftest import CALLBACK, NAME
 
 
 @pytest.fixture

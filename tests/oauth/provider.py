@@ -167,3 +167,13 @@ def error_page(response: requests.Response) -> str:
     target = urlsplit(response.headers["Location"])
     assert (target.scheme, target.netloc, target.path) == ("", "", "/error"), response.headers["Location"]
     return dict(parse_qsl(target.query))["error"]
+
+
+def refusal(response, status: int = 400) -> str:
+    """The error of a refusal that is as RFC 6749 section 5.2 wants it."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    assert "no-store" in response.headers["Cache-Control"] and response.headers["Pragma"] == "no-cache"
+    body = response.json()
+    assert body.keys() <= {"error", "error_description"}
+    return body["error"]

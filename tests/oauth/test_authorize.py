@@ -6,8 +6,19 @@ import pytest
 import requests
 
 from tests.oauth.conftest import BOTH_DATABASES
-from tests.oauth.provider import (APP_CALLBACK, CALLBACK, CHALLENGE, NAME, OTHER_CALLBACK, PASSWORD, PKCE,
-                                  SIGNED_OUT, add_user, answer_of, error_page)
+from tests.oauth.provider import (
+    APP_CALLBACK,
+    CALLBACK,
+    CHALLENGE,
+    NAME,
+    OTHER_CALLBACK,
+    PASSWORD,
+    PKCE,
+    SIGNED_OUT,
+    add_user,
+    answer_of,
+    error_page,
+)
 
 
 def sent_to_sign_in(response) -> bool:

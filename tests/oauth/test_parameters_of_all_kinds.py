@@ -10,8 +10,17 @@ from authservice import create_app
 from authservice.contract import HOSTED
 from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, make_settings
-from tests.oauth.provider import (APP_CALLBACK, CALLBACK, NAME, OTHER_CALLBACK, PASSWORD, PKCE, SIGNED_OUT,
-                                  Provider, populate)
+from tests.oauth.provider import (
+    APP_CALLBACK,
+    CALLBACK,
+    NAME,
+    OTHER_CALLBACK,
+    PASSWORD,
+    PKCE,
+    SIGNED_OUT,
+    Provider,
+    populate,
+)
 
 NASTY = ["", " ", "\0", "\r\nX: y", "<script>alert(1)</script>", "'\"`;--", "%00%ff", "é漢🔑\u202e", "a" * 3000,
          "none login", "-1", "0", "[]", "{}", "null", CALLBACK, SIGNED_OUT, "code", "token", "openid",
