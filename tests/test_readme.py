@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 
 import pytest
@@ -61,3 +62,10 @@ def test_the_shell_snippets_answer(demo_service, part, expected):
     done = subprocess.run(["bash", "-euc", snippet("sh", part, demo_service)], capture_output=True, text=True,
                           env=environment)
     assert expected in done.stdout, done.stderr
+
+
+def test_the_example_of_a_config_file_names_every_setting_with_its_default():
+    example = (ROOT / "instance" / "config.example.toml").read_text()
+    written = tomllib.loads(re.sub(r"^# ?(?=[a-z_0-9]+ = )", "", example, flags=re.MULTILINE))
+    defaults = {f.name: f.default for f in fields(Settings) if f.name != "instance"}
+    assert written == defaults
