@@ -8,10 +8,11 @@ Source: AWS JSON 1.1 protocol; user pools API, "Common errors".
 import json
 import re
 import uuid
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from authservice import this_machine
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, Backend, Caller, service
 from authservice.crypto import sigv4
@@ -25,8 +26,6 @@ PREFLIGHT_SECONDS = 172800
 NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
 LONGEST_HEADER = 2048
 EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
 
 def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
@@ -83,9 +82,13 @@ def _operation(contract) -> str:
 
 
 def _body() -> object:
-    if (request.content_length or 0) > LONGEST_BODY:
+    """The JSON of the body. One a little too long is read to its end, so that its sender sees the answer."""
+    try:
+        data = request.get_data()
+    except RequestEntityTooLarge:
+        data = None
+    if data is None or len(data) > LONGEST_BODY:
         raise invalid_parameter(f"The request body is longer than {LONGEST_BODY} bytes.")
-    data = request.get_data(cache=True)
     try:
         return json.loads(data) if data else {}
     except (ValueError, RecursionError):
@@ -93,7 +96,7 @@ def _body() -> object:
 
 
 def _caller(contract, operation: str, settings: Settings, clock) -> Caller:
-    """Who asks. Only operations that Cognito authorises by IAM need a signature; on others it is not looked at.
+    """Who asks. Only what Cognito authorises by IAM needs a signature; on other operations none is looked at.
 
     With access keys set, the signature is verified. Without, on loopback alone, any
     credentials do, as developers' tools have it.
@@ -116,27 +119,10 @@ def _caller(contract, operation: str, settings: Settings, clock) -> Caller:
 
 
 def _refuse_strangers() -> None:
-    """While any credentials do, only this machine may administer: no other host, no web page from elsewhere.
-
-    A page from anywhere can make a browser send requests to loopback; its Origin tells, and
-    for a rebound DNS name the Host. Behind a proxy everybody seems to come from this machine.
-    """
-    names = [_name_in(f"//{request.host}")]
-    if "Origin" in request.headers:
-        names.append(_name_in(request.headers["Origin"]))
-    local = all(name in LOOPBACK_NAMES or name.endswith(".localhost") for name in names)
-    proxied = any(name in request.headers for name in PROXY_HEADERS)
-    if not local or proxied or request.remote_addr not in (None, "127.0.0.1", "::1"):
-        raise CognitoError("AccessDeniedException", "Admin operations without access keys are for this machine only; "
-                           "set AUTHSERVICE_ACCESS_KEYS to allow others.")
-
-
-def _name_in(address: str) -> str:
-    """The host name of an address; "" of what is none."""
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
+    """While any credentials do, only this machine may administer: no other host, no web page from elsewhere."""
+    if not this_machine.sent(request):
+        raise CognitoError("AccessDeniedException", "Admin operations without access keys are for this machine "
+                           "only; set AUTHSERVICE_ACCESS_KEYS to allow others.")
 
 
 def _refusal(refusal: CognitoError, request_id: str) -> Response:

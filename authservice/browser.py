@@ -51,7 +51,7 @@ class SealedSessions(SessionInterface):
         if not session:
             response.delete_cookie(self.cookie("login"), **self.attributes)
             return
-        state = json.dumps([self.clock(), dict(session)], separators=(",", ":")).encode()
+        state = json.dumps([self.clock(), dict(session)], separators=(",", ":"), ensure_ascii=False).encode()
         value = base64.urlsafe_b64encode(self.seal(state)).decode()
         response.set_cookie(self.cookie("login"), value, max_age=JOURNEY_SECONDS, **self.attributes)
 

@@ -98,7 +98,8 @@ def _prepare(settings: Settings) -> None:
     backend = build_backend(settings)
     if settings.backend == "local":
         from authservice.local import housekeeping
-        backend.run(housekeeping.prune)
+        while backend.run(housekeeping.prune):
+            pass
         backend.close()
 
 
@@ -264,7 +265,9 @@ def upgrade_database():
 def prune():
     """Remove what has expired: sessions, codes, tokens, counters."""
     from authservice.local import housekeeping
-    removed = local_backend(config.load()).run(housekeeping.prune)
+    backend, removed = local_backend(config.load()), 0
+    while batch := backend.run(housekeeping.prune):
+        removed += batch
     click.echo(f"{removed} expired rows removed")
 
 

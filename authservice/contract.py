@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Protocol
 
 import regex
@@ -65,6 +66,12 @@ def service(name: str = "cognito-idp") -> "Service":
     return Service(ServiceModel(Loader().load_service_model(name, "service-2"), name))
 
 
+MOST_PROBLEMS = 20
+"""So many violations are told at once: an answer must not be many times longer than its request."""
+LONGEST_SHOWN = 256
+"""Characters of a wrong value, or of its path, that are repeated to whoever sent it."""
+
+
 class Service:
     """An AWS service's operations, shapes, limits and errors."""
 
@@ -112,7 +119,7 @@ class Service:
         Raises one InvalidParameterException that lists every violation, in Cognito's words.
         """
         shape = self.operation(operation).input_shape
-        problems = list(_violations(shape, request, "")) if shape else []
+        problems = list(islice(_violations(shape, request, ""), MOST_PROBLEMS)) if shape else []
         if problems:
             errors = "error" if len(problems) == 1 else "errors"
             raise invalid_parameter(f"{len(problems)} validation {errors} detected: {'; '.join(problems)}")
@@ -265,7 +272,8 @@ def _broken_limits(shape: Shape, value, path: str) -> Iterator[str]:
         rules.append(f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
     if isinstance(value, str) and NOT_TEXT.search(value):
         rules.append("Member must be Unicode text without NUL")
-    shown = "Value" if limits.get("sensitive") or shape.type_name not in SHOWN else f"Value '{value}'"
+    shown = "Value" if limits.get("sensitive") or shape.type_name not in SHOWN else f"Value '{str(value)[:LONGEST_SHOWN]}'"
+    path = path[-LONGEST_SHOWN:]
     for rule in rules:
         yield f"{shown} at '{path}' failed to satisfy constraint: {rule}"
 

@@ -5,18 +5,14 @@ while the service listens on loopback and no mail leaves it, and answers only un
 Does not own the messages (local/messaging).
 """
 
-import re
-
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
-from authservice import browser
+from authservice import browser, this_machine
 from authservice.config import Settings
 from authservice.local.messaging import outbox
 
 SHOWN = 100
 MEMBERS = ("to", "medium", "purpose", "code", "link", "subject", "text", "sent_at")
-HOST = re.compile(r"(?P<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def enabled(settings: Settings) -> bool:
@@ -36,7 +32,7 @@ def create(backend, settings: Settings) -> Blueprint:
 
         And a proxy in front, which says so, brings guests who are not of this machine.
         """
-        if not _is_ours(request.headers.get("Host", "")) or "X-Forwarded-For" in request.headers:
+        if not this_machine.sent(request):
             abort(403, "The outbox answers only under this machine's own names.")
 
     @door.get("/outbox")
@@ -60,11 +56,6 @@ def create(backend, settings: Settings) -> Blueprint:
         return browser.secure_headers(response)
 
     return door
-
-
-def _is_ours(host: str) -> bool:
-    match = HOST.fullmatch(host.lower())
-    return match is not None and (match["name"] in LOOPBACK or match["name"].endswith(".localhost"))
 
 
 def _address(to: str) -> str:

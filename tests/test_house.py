@@ -19,15 +19,16 @@ MAY_IMPORT = {  # the room's own modules besides
     "logs": {"contract"},
     "browser": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser"},
-    "api": {"contract", "errors", "crypto", "config", "local.backend"},
-    "outbox": {"config", "browser", "local.messaging"},
+    "this_machine": set(),
+    "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend"},
+    "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "cognito": {"contract", "errors", "config"},
     "local": {"contract", "errors", "crypto", "config"},
     "oauth": {"local", "browser", "errors", "config", "contract", "crypto"},
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "cli", "logs", "demo", "cognito.domain"},
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "logs", "demo", "cognito.domain"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}}

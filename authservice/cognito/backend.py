@@ -30,7 +30,8 @@ class CognitoBackend:
         key, secret = credentials or (None, None)
         region = settings.cognito_region or settings.cognito_user_pool_id.partition("_")[0] or settings.region
         try:
-            session = boto3.Session(key, secret, profile_name=settings.cognito_profile or None, region_name=region)
+            session = boto3.Session(key, secret, region_name=region,
+                                    profile_name=settings.cognito_profile or None)
             self.has_credentials = session.get_credentials() is not None
             self.client = session.client(
                 "cognito-idp", endpoint_url=settings.cognito_endpoint_url or None,
@@ -40,16 +41,16 @@ class CognitoBackend:
                               signature_version=None if self.has_credentials else UNSIGNED))
         except ProfileNotFound as error:
             raise SettingsError(f"cognito_profile: {error}") from None
-        except (BotoCoreError, ValueError) as error:  # half a key pair, a broken config file, no region, no URL
+        except (BotoCoreError, ValueError) as error:  # half a key pair, a broken config file, no URL
             raise SettingsError(f"backend cognito: {error}") from None
 
     def check_ready(self) -> None:
-        """Refuse to start where it can be known now that no call will succeed: SettingsError says what to set."""
+        """Refuse to start where it is known now that no call will succeed: SettingsError says what to set."""
         if not self.settings.cognito_user_pool_id:
-            raise SettingsError("backend cognito: set AUTHSERVICE_COGNITO_USER_POOL_ID to the id of your user pool")
+            raise SettingsError("backend cognito: set AUTHSERVICE_COGNITO_USER_POOL_ID to your pool's id")
         if not POOL_ID.fullmatch(self.settings.cognito_user_pool_id):
-            raise SettingsError(f"cognito_user_pool_id: {self.settings.cognito_user_pool_id!r} is no user pool id; "
-                                "one looks like eu-west-1_AbC123xYz")
+            raise SettingsError(f"cognito_user_pool_id: {self.settings.cognito_user_pool_id!r} is none; "
+                                "a user pool id looks like eu-west-1_AbC123xYz")
         if not self.has_credentials:
             raise SettingsError("backend cognito: no AWS credentials found; set AWS_PROFILE or "
                                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AUTHSERVICE_COGNITO_PROFILE")
@@ -67,10 +68,10 @@ class CognitoBackend:
         except ClientError as error:
             raise _refusal(error) from None
         except (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError) as error:
-            raise CognitoError("InternalErrorException", f"No AWS credentials for Amazon Cognito: {error}") from None
+            raise _failure(f"No AWS credentials for Amazon Cognito: {error}") from None
         except BotoCoreError as error:
-            raise CognitoError("InternalErrorException", f"Amazon Cognito cannot be reached: {error}") from None
-        if "RequestId" not in answer.pop("ResponseMetadata"):  # boto3 takes any text with status 200 for success
+            raise _failure(f"Amazon Cognito cannot be reached: {error}") from None
+        if "RequestId" not in answer.pop("ResponseMetadata"):  # boto3 takes any page with status 200 for one
             raise _stranger("status 200 without a request id")
         return answer
 
@@ -82,5 +83,9 @@ def _refusal(error: ClientError) -> CognitoError:
 
 
 def _stranger(what: str) -> CognitoError:
-    told = " ".join(what.split())[:200]
-    return CognitoError("InternalErrorException", f"The endpoint does not answer as Amazon Cognito: {told}")
+    return _failure(f"The endpoint does not answer as Amazon Cognito: {what}")
+
+
+def _failure(what: str) -> CognitoError:
+    """In one line, of any library's message."""
+    return CognitoError("InternalErrorException", " ".join(what.split())[:300])

@@ -18,6 +18,8 @@ from authservice.hosted import fields
 
 HELD_SECONDS = browser.JOURNEY_SECONDS
 NOTICE_SECONDS = 300
+LONGEST_NAME = 128
+"""Characters of a username; more would not fit into the cookie that holds it."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class Journey:
     def typed_name(self) -> str:
         """The name typed to sign up or in; where it may be a phone number, as E.164 has it."""
         names = [*self.pool.get("UsernameAttributes", []), *self.pool.get("AliasAttributes", [])]
-        typed = self.field("username")
+        typed = self.field("username")[:LONGEST_NAME]
         return fields.without_separators(typed) if "phone_number" in names else typed
 
     @property

@@ -17,8 +17,8 @@ from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
-from authservice.errors import CognitoError
-from authservice.local import database
+from authservice.errors import CognitoError, not_authorized
+from authservice.local import database, housekeeping
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.vault import Vault
@@ -48,6 +48,7 @@ class LocalBackend:
         self.sealer = sealer
         database.upgrade(self.engine)
         self.courier = delivery.Courier(self)
+        self._tidy_at = clock() + housekeeping.EVERY
 
     def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
         """Run one API operation in one transaction; see contract.Backend.call."""
@@ -58,7 +59,16 @@ class LocalBackend:
         if not (caller.is_administrator or self.contract.is_public(operation)):
             raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
         self.contract.validate(operation, request)
-        return self.run(lambda call: answer(call, request), caller)
+        try:
+            return self.run(lambda call: answer(call, request), caller)
+        except CognitoError as refusal:
+            raise self._declared(operation, refusal) from None
+
+    def _declared(self, operation: str, refusal: CognitoError) -> CognitoError:
+        """A deleted user's token is told as such, but for the few operations that declare no such error."""
+        if refusal.code == "UserNotFoundException" and refusal.code not in self.contract.errors_of(operation):
+            return not_authorized(refusal.message)
+        return refusal
 
     def run(self, work: Callable[[Call], Answer], caller: Caller = OPERATOR) -> Answer:
         """Run `work(call)` as one unit of work, commit it, then deliver the messages it wrote.
@@ -76,7 +86,16 @@ class LocalBackend:
                 if attempt == ATTEMPTS - 1 or not _worth_another_try(error):
                     raise
         self.courier.wake()
+        self._tidy()
         return answer
+
+    def _tidy(self) -> None:
+        """Once a minute, after somebody's call, remove a batch of what has expired."""
+        now = self.tools.clock()
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + housekeeping.EVERY
+        self.run(housekeeping.prune)
 
     @contextmanager
     def _unit_of_work(self, caller: Caller) -> Iterator[Call]:

@@ -143,7 +143,8 @@ class Call:
             return
         database.begin_writing(self.db)
         for row in self._held:
-            _refuse_changed(self.db, row)
+            if row not in self.db.new:
+                _refuse_changed(self.db, row)
         for query, refusal in self._guards:
             if self.db.execute(query).first():
                 raise refusal()

@@ -62,7 +62,7 @@ def open_engine(url: str) -> Engine:
         return _open_sqlite(parsed)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=16, max_overflow=16, pool_pre_ping=True)
+    return create_engine(parsed, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True)
 
 
 def _open_sqlite(url) -> Engine:
@@ -70,7 +70,8 @@ def _open_sqlite(url) -> Engine:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
-    engine = create_engine(url, pool_size=16, max_overflow=16,
+    # hide_parameters: an error that is logged must not tell what was to be written.
+    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True,
                            connect_args={"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
@@ -78,6 +79,7 @@ def _open_sqlite(url) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged sign-up survives a power cut
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
 
     return engine
 

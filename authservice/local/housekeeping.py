@@ -2,25 +2,39 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, inspect, select, tuple_
 
+from authservice.local import database
 from authservice.local.call import Call
 from authservice.local.models import (Attempts, AuthorizationCode, BrowserSession, ChallengeSession, Code,
                                       OutboxMessage, RefreshToken, SignIn)
 
 EXPIRING = (ChallengeSession, Code, AuthorizationCode, BrowserSession, Attempts, RefreshToken, SignIn)
+GRACE = timedelta(hours=1)
+"""So long an expired row stays, and whoever comes with it is told that it has expired."""
+BATCH = 500
+"""Rows of one kind that one call removes."""
+EVERY = timedelta(minutes=1)
+"""How often a running backend removes a batch."""
 MESSAGES_KEPT = timedelta(days=30)
 """How long a delivered message, or one that stays in the development outbox, is remembered."""
 
 
 def prune(call: Call) -> int:
-    """Delete expired rows of every kind; gives their number."""
-    from authservice.local import database
+    """Delete a batch of expired rows of every kind; gives their number, 0 when there are no more.
+
+    A batch is small, so that nobody waits long for the write lock.
+    """
     database.begin_writing(call.db)
-    removed = sum(call.db.execute(delete(table).where(table.expires_at < call.now),
-                                  execution_options={"synchronize_session": False}).rowcount for table in EXPIRING)
-    old_messages = delete(OutboxMessage).where(OutboxMessage.next_try_at.is_(None),
-                                               OutboxMessage.created_at < call.now - MESSAGES_KEPT)
-    removed += call.db.execute(old_messages, execution_options={"synchronize_session": False}).rowcount
+    removed = sum(_delete(call, table, table.expires_at < call.now - GRACE) for table in EXPIRING)
+    removed += _delete(call, OutboxMessage, and_(OutboxMessage.next_try_at.is_(None),
+                                                 OutboxMessage.created_at < call.now - MESSAGES_KEPT))
     call.db.commit()
     return removed
+
+
+def _delete(call: Call, table, condition) -> int:
+    key = [column for column in inspect(table).primary_key]
+    some = select(*key).where(condition).limit(BATCH)
+    where = tuple_(*key).in_(some) if len(key) > 1 else key[0].in_(some)
+    return call.db.execute(delete(table).where(where), execution_options={"synchronize_session": False}).rowcount

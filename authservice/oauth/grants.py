@@ -13,7 +13,7 @@ from authlib.oidc.core.util import create_half_hash
 from authservice.local import triggers
 from authservice.local.call import Call
 from authservice.local.models import AppClient, AuthorizationCode, RefreshToken, SignIn
-from authservice.local.tokens import codes, issue, refresh, validity
+from authservice.local.tokens import browser_sessions, codes, issue, refresh, validity
 from authservice.oauth import answers
 
 S256_LENGTH = 43
@@ -122,6 +122,7 @@ class ImplicitGrant(grants.ImplicitGrant):
     def create_authorization_response(self, redirect_uri: str, grant_user) -> tuple:
         call, asked, client = self.server.call, self.request.payload, self.client.row
         triggers.fire(client.pool, "PreTokenGeneration")
+        browser_sessions.keep_alive(call, grant_user)
         sign_in = issue.begin(call, grant_user.user, client, self.request.scope.split(), grant_user.auth_time,
                               from_domain=True, nonce=asked.data.get("nonce"), methods=grant_user.methods,
                               resource=asked.data.get("resource"))

@@ -22,7 +22,7 @@ class Wire:
         self.client = client
 
     def post(self, operation: str | None, body=None, *, signed=False, headers: dict | None = None, **more):
-        """POST / for `operation` (None: no target); `body` is sent as it is when it is bytes, else as JSON."""
+        """POST / for `operation` (None: no target); `body` is sent as it is if it is bytes, else as JSON."""
         sent = {"Content-Type": "application/x-amz-json-1.1", **(headers or {})}
         if operation is not None:
             sent.setdefault("X-Amz-Target", TARGET + operation)

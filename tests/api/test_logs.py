@@ -28,8 +28,9 @@ class Visitor:
         self.url, self.secrets = url, {PASSWORD, WRONG, NEW_PASSWORD}
         self.request_ids: list[str] = []
         self.http = requests.Session()
-        self.aws = boto3.client("cognito-idp", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a",
-                                aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}))
+        self.aws = boto3.client("cognito-idp", endpoint_url=url, region_name="us-east-1",
+                                aws_access_key_id="a", aws_secret_access_key="b",
+                                config=Config(retries={"total_max_attempts": 1}))
 
     def call(self, operation: str, **request) -> dict:
         """A refusal answers {}."""
@@ -43,7 +44,8 @@ class Visitor:
 
     def _remember(self, value) -> None:
         if isinstance(value, dict):
-            self.secrets |= {item for name, item in value.items() if name in SECRET_MEMBERS and isinstance(item, str)}
+            self.secrets |= {item for name, item in value.items()
+                             if name in SECRET_MEMBERS and isinstance(item, str)}
             value = list(value.values())
         for item in value if isinstance(value, list) else []:
             self._remember(item)
@@ -95,11 +97,12 @@ def by_api(visitor: Visitor) -> tuple[str, str, str]:
          SoftwareTokenMfaConfiguration={"Enabled": True})
     app = call("create_user_pool_client", UserPoolId=pool, ClientName="app", ExplicitAuthFlows=[
         "ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])["UserPoolClient"]["ClientId"]
-    web = call("create_user_pool_client", UserPoolId=pool, ClientName="web", GenerateSecret=True, CallbackURLs=[
-        CALLBACK], AllowedOAuthFlowsUserPoolClient=True, AllowedOAuthFlows=["code"], AllowedOAuthScopes=["openid"],
-        SupportedIdentityProviders=["COGNITO"])["UserPoolClient"]
+    web = call("create_user_pool_client", UserPoolId=pool, ClientName="web", GenerateSecret=True,
+               CallbackURLs=[CALLBACK], AllowedOAuthFlowsUserPoolClient=True, AllowedOAuthFlows=["code"],
+               AllowedOAuthScopes=["openid"], SupportedIdentityProviders=["COGNITO"])["UserPoolClient"]
     user = {"ClientId": app, "Username": "user-1"}
-    call("sign_up", **user, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": "user-1@example.com"}])
+    call("sign_up", **user, Password=PASSWORD,
+         UserAttributes=[{"Name": "email", "Value": "user-1@example.com"}])
     call("confirm_sign_up", **user, ConfirmationCode=visitor.mailed_code())
 
     def sign_in(password: str) -> dict:
@@ -156,6 +159,9 @@ def mishaps(visitor: Visitor) -> None:
     requests.post(f"{visitor.url}/?password={PASSWORD}", f'{{"Password": "{PASSWORD}"', headers={
         "X-Amz-Target": "AWSCognitoIdentityProviderService.SignUp", "Authorization": PASSWORD}, timeout=10)
     requests.post(visitor.url, "{}", headers={"X-Amz-Target": f"x.{PASSWORD}"}, timeout=10)
+    for misplaced in (PASSWORD, "n" * 100_000):
+        requests.post(visitor.url, json.dumps({"ClientId": misplaced, "Username": "user-1"}), timeout=10,
+                      headers={"X-Amz-Target": "AWSCognitoIdentityProviderService.ForgotPassword"})
     visitor.call("initiate_auth", ClientId="n" * 26, AuthFlow="USER_PASSWORD_AUTH",
                  AuthParameters={"USERNAME": PASSWORD, "PASSWORD": PASSWORD})
 
@@ -202,6 +208,11 @@ def test_every_call_is_one_line_with_what_was_asked_and_how_it_ended(visit):
 def test_a_path_that_does_not_exist_is_not_written_down(visit):
     _, log = visit
     assert "unknown path" in log
+
+
+def test_no_guest_can_flood_the_log(visit):
+    _, log = visit
+    assert max(len(line) for line in log.splitlines()) < 1000
 
 
 def test_nothing_failed_on_the_way(visit):

@@ -16,9 +16,10 @@ KEYS = {"AUTHSERVICE_ACCESS_KEYS": "AKIDEXAMPLE:secret"}
 
 def refusal_to_start(instance, *arguments, **settings) -> str:
     """The one line with which `authservice serve` refuses; fails, and ends the process, when it starts."""
-    process = subprocess.Popen([sys.executable, "-m", "authservice", "serve", *map(str, arguments)], cwd=server.ROOT,
-                               env=server.environment(instance, settings), stdin=subprocess.DEVNULL, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    command = [sys.executable, "-m", "authservice", "serve", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=server.ROOT, env=server.environment(instance, settings),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, start_new_session=True)
     try:
         out, told = process.communicate(timeout=60)
     finally:
@@ -36,7 +37,8 @@ def test_a_service_open_to_a_network_refuses_to_start_without_access_keys(tmp_pa
 
 
 def test_access_keys_without_secret_are_refused_at_start(tmp_path):
-    told = refusal_to_start(tmp_path, "--host", "0.0.0.0", "--port", free_port(), AUTHSERVICE_ACCESS_KEYS="AKID")
+    everywhere = ("--host", "0.0.0.0", "--port", free_port())
+    told = refusal_to_start(tmp_path, *everywhere, AUTHSERVICE_ACCESS_KEYS="AKID")
     assert "access_keys" in told and "AKID" not in told
 
 

@@ -26,7 +26,8 @@ def the_clock_agrees_with_boto3(clock):
 
 def aws(url: str, key: str = "AKIDEXAMPLE", secret: str = "secret-one", **more):
     return boto3.client("cognito-idp", endpoint_url=url, region_name="us-east-1", aws_access_key_id=key,
-                        aws_secret_access_key=secret, config=Config(retries={"total_max_attempts": 1}), **more)
+                        aws_secret_access_key=secret, **more,
+                        config=Config(retries={"total_max_attempts": 1}))
 
 
 def refusal(ask, *args, **given) -> str:
@@ -84,7 +85,7 @@ def test_a_session_token_is_refused(served):
     assert refusal(client.list_user_pools, MaxResults=1) == "UnrecognizedClientException"
 
 
-@pytest.mark.parametrize("minutes, accepted", [(-4, True), (4, True), (-6, False), (6, False), (-60 * 24, False)])
+@pytest.mark.parametrize("minutes, accepted", [(-4, True), (4, True), (-6, False), (6, False), (-999, False)])
 def test_a_signature_lives_five_minutes_either_way(served, clock, minutes, accepted):
     clock.advance(minutes=minutes)
     if accepted:

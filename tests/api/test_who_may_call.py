@@ -1,4 +1,4 @@
-"""Admin operations are for administrators: not for the anonymous, not for users, not for pages from elsewhere."""
+"""Admin operations are for administrators: not for the anonymous, for users, or for pages from elsewhere."""
 
 import dataclasses
 import json
@@ -28,7 +28,8 @@ def test_an_unsigned_admin_call_lacks_its_token(door, operation):
 def test_a_users_token_is_no_admin_credential(wire, tokens, pool_id):
     body = {"UserPoolId": pool_id, "Username": "user-1", "AccessToken": tokens["AccessToken"]}
     for operation in ADMIN:
-        for value in (tokens["AccessToken"], f"Bearer {tokens['AccessToken']}", f"Bearer {tokens['IdToken']}"):
+        for name in ("AccessToken", "IdToken"):
+            value = f"Bearer {tokens[name]}"
             answer = wire.post(operation, body, headers={"Authorization": value})
             assert refusal(answer) == "MissingAuthenticationTokenException", operation
 
@@ -50,19 +51,22 @@ def test_who_asks_is_settled_before_what_is_asked(wire):
 @pytest.mark.parametrize("origin", ["http://localhost:8401", "http://127.0.0.1:3000", "http://localhost:8400",
                                     "http://demo.localhost:8400"])
 def test_without_access_keys_a_page_of_this_machine_may_administer(door, origin):
-    assert door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Origin": origin}).status_code == 200
+    answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Origin": origin})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null", "",
                                     "http://", "http://192.0.2.7:8400", "http://evillocalhost", "file://",
-                                    "chrome-extension://a", "http://localhost@evil.example", "http://[::1", "http://[x]"])
+                                    "chrome-extension://a", "http://localhost@evil.example", "http://[::1",
+                                    "http://[x]"])
 def test_without_access_keys_a_page_from_elsewhere_is_refused(door, origin):
     answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Origin": origin})
     assert refusal(answer) == "AccessDeniedException"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8400", "192.0.2.7", "localhost.evil.example",
-                                  "localhost:80@evil.example", "[2001:db8::1]:8400", "evil.example#.localhost"])
+                                  "localhost:80@evil.example", "[2001:db8::1]:8400",
+                                  "evil.example#.localhost"])
 def test_without_access_keys_a_rebound_name_is_refused(door, host):
     answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Host": host})
     assert answer.status_code == 400  # by us, or by Flask for what is no host name at all
@@ -74,8 +78,9 @@ def test_without_access_keys_another_machine_is_refused(door, address):
     assert refusal(answer) == "AccessDeniedException"
 
 
-@pytest.mark.parametrize("header, value", [("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Host", "localhost"),
-                                           ("Forwarded", "for=127.0.0.1"), ("X-Real-IP", "127.0.0.1")])
+@pytest.mark.parametrize("header, value", [
+    ("X-Forwarded-For", "127.0.0.1"), ("X-Forwarded-Host", "localhost"), ("Forwarded", "for=127.0.0.1"),
+    ("X-Real-IP", "127.0.0.1")])
 def test_without_access_keys_nobody_administers_through_a_proxy(door, header, value):
     """Behind a proxy on this machine the whole world comes from 127.0.0.1."""
     answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={header: value})
@@ -83,15 +88,16 @@ def test_without_access_keys_nobody_administers_through_a_proxy(door, header, va
 
 
 def test_without_access_keys_the_public_name_is_a_strangers_name(wire, app, local):
-    published = create_app(dataclasses.replace(local.settings, public_url="https://auth.example.com"), backend=local)
-    answer = type(wire)(published.test_client()).post("ListUserPools", {"MaxResults": 1}, signed=True,
-                                                      headers={"Host": "auth.example.com"})
+    published = dataclasses.replace(local.settings, public_url="https://auth.example.com")
+    door = type(wire)(create_app(published, backend=local).test_client())
+    answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Host": "auth.example.com"})
     assert refusal(answer) == "AccessDeniedException"
 
 
 def test_public_operations_are_for_any_page_and_any_machine(wire, client_id):
     answer = wire.post("SignUp", {"ClientId": client_id, "Username": "user-2", "Password": "Correct-horse-1"},
-                       headers={"Origin": "https://app.example.com"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+                       headers={"Origin": "https://app.example.com"},
+                       environ_base={"REMOTE_ADDR": "192.0.2.7"})
     assert answer.status_code == 200
 
 

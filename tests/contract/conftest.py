@@ -6,10 +6,12 @@ keys serve them all. Every test finds its database empty and has a clock of its 
 
 import itertools
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
+from sqlalchemy import event
 from werkzeug.serving import make_server
 
 from authservice import create_app
@@ -20,22 +22,23 @@ from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, HeldToTheModel, make_settings
 from tests.contract.guest import Inbox, Pool
 
-KEYS = [jwt.generate_key() for _ in range(2)]
+KEYS = []
 generate_key = jwt.generate_key
 
 
 @pytest.fixture(autouse=True)
 def ready_made_keys(monkeypatch):
     """Real RSA keys, made once in a run and handed out anew to each test: making two takes longer than most tests."""
+    numbers, turn = itertools.count(), threading.Lock()
 
-    def following():
-        for number in itertools.count():
+    def following() -> bytes:
+        with turn:
+            number = next(numbers)
             if number == len(KEYS):
                 KEYS.append(generate_key())
-            yield KEYS[number]
+            return KEYS[number]
 
-    keys = following()
-    monkeypatch.setattr(jwt, "generate_key", lambda: next(keys))
+    monkeypatch.setattr(jwt, "generate_key", following)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,8 +53,8 @@ def keys_are_opened_once():
 class Store:
     """A backend of our own that serves many tests, one after the other, each with its own clock."""
 
-    local: LocalBackend
-    clock: Clock | None = None
+    local: LocalBackend | None = None
+    clock: Clock = field(default_factory=Clock)
 
     def emptied(self, clock: Clock) -> LocalBackend:
         self.clock = clock
@@ -63,8 +66,12 @@ class Store:
 
 
 def open_store(instance, **given) -> Store:
-    store = Store(None)
+    store = Store()
     store.local = LocalBackend(make_settings(instance, **given), lambda: store.clock())
+    if store.local.engine.dialect.name == "sqlite":  # nothing here outlives the run: no wait for the disk
+        event.listen(store.local.engine, "connect", lambda connection, record: connection.execute(
+            "PRAGMA synchronous = OFF"))
+        store.local.engine.dispose()
     return store
 
 
@@ -90,7 +97,10 @@ def adapter(tmp_path_factory, sqlite_store):
     thread.start()
     settings = make_settings(tmp_path_factory.mktemp("adapter"), backend="cognito", region="us-east-1",
                              cognito_endpoint_url=f"http://127.0.0.1:{server.port}")
-    yield CognitoBackend(settings, credentials=("local", "local"))
+    with pytest.MonkeyPatch.context() as patch:
+        # boto3 tries once more where a limit was reached; here it need not wait in between.
+        patch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0)
+        yield CognitoBackend(settings, credentials=("local", "local"))
     server.shutdown()
     thread.join()
 

@@ -25,29 +25,30 @@ def other_client(pool):
     return pool.client(GenerateSecret=True)
 
 
-@pytest.mark.parametrize("operation", TOP_LEVEL)
-def test_an_operation_with_a_username_at_the_top(pool, backend, secret_client, other_client, operation):
+def test_every_operation_with_a_username_at_the_top_needs_the_hash(pool, backend, secret_client, other_client):
     pool.user("user-1")
-    request = {"ClientId": secret_client.id, "Username": "user-1", **TOP_LEVEL[operation]}
-    assert backend.refusal(operation, request) == MISSING.format(secret_client.id)
-    for given in wrong_hashes(secret_client, other_client):
-        assert backend.refusal(operation, {**request, "SecretHash": given}) == WRONG_HASH.format(secret_client.id)
+    for operation, members in TOP_LEVEL.items():
+        request = {"ClientId": secret_client.id, "Username": "user-1", **members}
+        assert backend.refusal(operation, request) == MISSING.format(secret_client.id), operation
+        for given in wrong_hashes(secret_client, other_client):
+            assert backend.refusal(operation, {**request, "SecretHash": given}) == (
+                WRONG_HASH.format(secret_client.id)), operation
 
 
-@pytest.mark.parametrize("operation, flow", FLOWS)
-def test_a_sign_in(pool, secret_client, other_client, operation, flow):
+def test_every_sign_in_needs_it(pool, secret_client, other_client):
     pool.user("user-1")
     parameters = {"USERNAME": "user-1", "PASSWORD": PASSWORD, "SRP_A": "2"}
-    assert refused(secret_client.begin, flow, operation, **parameters, SECRET_HASH="") == (
-        MISSING.format(secret_client.id))
-    for given in wrong_hashes(secret_client, other_client):
-        assert refused(secret_client.begin, flow, operation, **parameters, SECRET_HASH=given) == (
-            WRONG_HASH.format(secret_client.id))
-    secret_client.begin(flow, operation, **parameters)
+    for operation, flow in FLOWS:
+        assert refused(secret_client.begin, flow, operation, **parameters, SECRET_HASH="") == (
+            MISSING.format(secret_client.id))
+        for given in wrong_hashes(secret_client, other_client):
+            assert refused(secret_client.begin, flow, operation, **parameters, SECRET_HASH=given) == (
+                WRONG_HASH.format(secret_client.id))
+        secret_client.begin(flow, operation, **parameters)
 
 
 @pytest.mark.parametrize("operation", ["RespondToAuthChallenge", "AdminRespondToAuthChallenge"])
-def test_the_answer_to_each_challenge(make_pool, clock, operation):
+def test_the_answer_to_each_challenge_needs_it(make_pool, clock, operation):
     pool = make_pool(mfa="ON")
     secret_client, other = pool.client(GenerateSecret=True), pool.client(GenerateSecret=True)
     pool.invited("user-1", PASSWORD)
@@ -75,14 +76,14 @@ def test_the_answer_to_each_challenge(make_pool, clock, operation):
                                               SOFTWARE_TOKEN_MFA_CODE=app.code())
 
 
-@pytest.mark.parametrize("flow", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"])
-def test_a_refresh_which_names_the_user_by_the_hash_alone(pool, secret_client, other_client, flow):
+def test_a_refresh_needs_it_over_the_name_of_the_tokens_user(pool, secret_client, other_client):
     pool.user("user-1")
     token = secret_client.tokens()["RefreshToken"]
-    assert refused(secret_client.begin, flow, REFRESH_TOKEN=token) == MISSING.format(secret_client.id)
-    for given in wrong_hashes(secret_client, other_client):
-        assert refused(secret_client.begin, flow, REFRESH_TOKEN=token, SECRET_HASH=given) == (
-            f"NotAuthorizedException: SecretHash does not match for the client: {secret_client.id}")
+    for flow in ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"):
+        assert refused(secret_client.begin, flow, REFRESH_TOKEN=token) == MISSING.format(secret_client.id)
+        for given in wrong_hashes(secret_client, other_client):
+            assert refused(secret_client.begin, flow, REFRESH_TOKEN=token, SECRET_HASH=given) == (
+                f"NotAuthorizedException: SecretHash does not match for the client: {secret_client.id}")
     sub = pool.attributes()["sub"]
     for name in ("user-1", sub):
         assert "AccessToken" in secret_client.refresh(token, SECRET_HASH=secret_client.hash(name))
@@ -99,18 +100,17 @@ def test_the_typed_address_is_what_a_sign_in_hashes_and_the_sub_what_a_refresh_d
         "NotAuthorizedException: SecretHash does not match")
 
 
-@pytest.mark.parametrize("operation, code", [("GetTokensFromRefreshToken", "NotAuthorizedException"),
-                                             ("RevokeToken", "UnauthorizedException")])
-def test_two_operations_take_the_secret_itself(pool, backend, secret_client, other_client, operation, code):
+def test_two_operations_take_the_secret_itself(pool, backend, secret_client, other_client):
     pool.user()
     token = secret_client.tokens()["RefreshToken"]
-    member = "Token" if operation == "RevokeToken" else "RefreshToken"
-    request = {"ClientId": secret_client.id, member: token}
     wrong = [{}, {"ClientSecret": other_client.secret}, {"ClientSecret": secret_client.secret[:-1]},
              {"ClientSecret": secret_client.secret.upper()}]
-    for given in wrong:
-        assert backend.refusal(operation, {**request, **given}).startswith(f"{code}: ")
-    backend.call(operation, {**request, "ClientSecret": secret_client.secret})
+    for operation, member, code in (("GetTokensFromRefreshToken", "RefreshToken", "NotAuthorizedException"),
+                                    ("RevokeToken", "Token", "UnauthorizedException")):
+        request = {"ClientId": secret_client.id, member: token}
+        for given in wrong:
+            assert backend.refusal(operation, {**request, **given}).startswith(f"{code}: ")
+        backend.call(operation, {**request, "ClientSecret": secret_client.secret})
 
 
 def test_either_of_two_secrets_will_do(pool, backend, secret_client):

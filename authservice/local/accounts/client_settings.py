@@ -8,6 +8,7 @@ Source: API_CreateUserPoolClient, API_UpdateUserPoolClient.
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 from copy import deepcopy
 
 from authservice.contract import service
@@ -124,12 +125,20 @@ def _bad_flow(message: str) -> CognitoError:
     return CognitoError("InvalidOAuthFlowException", message)
 
 
+def _can_be_read(url: str) -> bool:
+    try:
+        urlsplit(url).port
+    except ValueError:
+        return False
+    return True
+
+
 def _check_urls(settings: dict) -> None:
     """Refuse addresses that are not absolute, have a fragment, or use plain HTTP beyond this machine."""
     for url in [*settings.get("CallbackURLs", []), *settings.get("LogoutURLs", [])]:
         if "#" in url:
             raise invalid_parameter(f"{url} cannot use fragment")
-        if not ABSOLUTE.fullmatch(url):
+        if not ABSOLUTE.fullmatch(url) or not _can_be_read(url):
             raise invalid_parameter(f"{url} is not an absolute URI.")
         if url.lower().startswith("http:") and not LOOPBACK.fullmatch(url):
             raise invalid_parameter(f"{url} cannot use the HTTP protocol.")

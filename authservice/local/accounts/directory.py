@@ -6,18 +6,20 @@ Owns also in which form names are compared, and which values sign in.
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import select, update
 
 from authservice.crypto import secret_hash
-from authservice.errors import (alias_exists, client_not_found, group_not_found, invalid_parameter, not_authorized,
-                                pool_not_found, unknown_username, user_not_found)
+from authservice.errors import (CognitoError, alias_exists, client_not_found, group_not_found, invalid_parameter,
+                                not_authorized, pool_not_found, unknown_username, user_not_found)
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
 
 LONGEST_KEY = 512
 """Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
+LONGEST_NAME = 2048
+"""Characters of the longest attribute value, and so of the longest name anybody can have."""
 SEARCHABLE = ("email", "phone_number", "name", "given_name", "family_name", "preferred_username")
 
 
@@ -81,8 +83,11 @@ def name_key(pool: Pool, value: str) -> str:
 
     Look-alike spellings (full-width letters, ligatures) thus meet in one name and
     cannot be registered beside it. A normal form can be many times longer than what was typed: of
-    a long one the beginning and a digest stand for the whole.
+    a long one the beginning and a digest stand for the whole. What is longer than any name can be is
+    not normalised at all, for that takes time that grows with the square of the length.
     """
+    if len(value) > LONGEST_NAME:
+        return hashlib.sha256(value.encode()).hexdigest()
     key = unicodedata.normalize("NFKC", value)
     if not pool.case_sensitive:
         key = unicodedata.normalize("NFKC", key.casefold())
@@ -104,11 +109,13 @@ def user(call: Call, pool_id: str, name: str) -> User:
     Refuses with ResourceNotFoundException (pool) or UserNotFoundException.
     """
     the_pool = pool(call, pool_id)
-    found = find_user(call, the_pool, name)
-    if found is None:
-        by_sub = call.db.get(User, name)
-        found = by_sub if by_sub is not None and by_sub.pool_id == pool_id else None
-    return found or _refuse(user_not_found())
+    # The sub first: whoever takes another's sub for a name must not be found in his stead.
+    return find_by_sub(call, the_pool, name) or find_user(call, the_pool, name) or _refuse(user_not_found())
+
+
+def find_by_sub(call: Call, pool: Pool, sub: str) -> User | None:
+    found = call.db.get(User, sub)
+    return found if found is not None and found.pool_id == pool.id else None
 
 
 def user_of_client(call: Call, client: AppClient, name: str) -> User | None:
@@ -155,23 +162,24 @@ def sign_in_values(user: User) -> dict[str, str]:
     return values
 
 
-def index(call: Call, user: User, take_over: bool = False) -> None:
+def index(call: Call, user: User, take_over: bool = False,
+          taken: Callable[[str], CognitoError] = alias_exists) -> None:
     """Bring the rows a user is found by in line with username and attributes; to be called after every change.
 
-    Another user's sign-in name is refused with AliasExistsException; with `take_over` it moves
-    here and stays with the old owner as an unverified value.
+    Another user's sign-in name is refused, in the words of `taken(attribute)`; an alias moves here
+    with `take_over` and stays with the old owner as an unverified value.
     """
     signs_in = sign_in_values(user)
     wanted = {"username": user.username, **{a: user.attributes[a] for a in SEARCHABLE if user.attributes.get(a)}}
     existing = {name.attribute: name for name in user.names}
-    taken: set[str] = set()
+    own: set[str] = set()
     for attribute, value in wanted.items():
         key = name_key(user.pool, value)
         # One user's username and preferred_username may be the same word: one row signs in for both.
-        unique = attribute in signs_in and key not in taken
+        unique = attribute in signs_in and key not in own
         if unique:
-            taken.add(key)
-            _make_room(call, user, attribute, key, take_over)
+            own.add(key)
+            _make_room(call, user, attribute, key, take_over, taken)
         row = existing.pop(attribute, None)
         if row is None:
             user.names.append(Name(user_id=user.id, attribute=attribute, pool_id=user.pool_id, key=key,
@@ -182,13 +190,21 @@ def index(call: Call, user: User, take_over: bool = False) -> None:
         user.names.remove(row)
 
 
-def _make_room(call: Call, user: User, attribute: str, key: str, take_over: bool) -> None:
+ADDRESSES = ("email", "phone_number")
+"""The aliases that can be proven, and so can move to whoever proves them."""
+
+
+def _make_room(call: Call, user: User, attribute: str, key: str, take_over: bool,
+               taken: Callable[[str], CognitoError]) -> None:
+    if find_by_sub(call, user.pool, key) not in (None, user):
+        raise taken(attribute)
     query = select(Name).where(Name.pool_id == user.pool_id, Name.key == key, Name.signs_in, Name.user_id != user.id)
     holder = call.db.scalars(query).one_or_none()
     if holder is None:
         return
-    if not take_over or holder.attribute == "username" or attribute in user.pool.username_attributes:
-        raise alias_exists(attribute)
+    is_address = attribute in ADDRESSES and holder.attribute in ADDRESSES
+    if not (take_over and is_address) or attribute in user.pool.username_attributes:
+        raise taken(attribute)
     former = call.db.get(User, holder.user_id)
     former.attributes[f"{holder.attribute}_verified"] = "false"
     # As a claim it is written first: the unique index must see the old owner let go before we take.

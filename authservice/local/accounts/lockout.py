@@ -86,7 +86,8 @@ def _counted(db, call: Call, whose: bytes, kind: str, window: timedelta) -> Atte
     """The row for this subject, locked and with one more counted; it starts anew after `window`."""
     insert = (sqlite if db.get_bind().dialect.name == "sqlite" else postgresql).insert
     db.execute(insert(Attempts).values(subject=whose, kind=kind, count=0, since=call.now,
-                                       expires_at=call.now + window).on_conflict_do_nothing())
+                                       expires_at=call.now + window).on_conflict_do_update(
+        index_elements=["subject", "kind"], set_={"kind": kind}))  # it locks the row, or makes it anew
     row = db.get(Attempts, (whose, kind), with_for_update=True)
     if call.now >= row.since + window and not (row.locked_until and row.locked_until > call.now):
         row.count, row.since, row.locked_until, row.expires_at = 0, call.now, None, call.now + window

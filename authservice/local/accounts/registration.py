@@ -3,7 +3,7 @@
 Owns the form of a new user: sub, username, the attribute a typed name becomes.
 """
 
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, alias_exists
 from authservice.local.accounts import directory, profile
 from authservice.local.call import Call
 from authservice.local.models import Pool, User
@@ -24,19 +24,16 @@ def new_user(call: Call, pool: Pool, username: str, attributes: dict[str, str], 
     `exists` is the refusal where it has other words; `take_over` moves a verified alias here.
     Refuses with UsernameExistsException, or AliasExistsException.
     """
-    for name in _names_to_be(pool, username, attributes):
-        if directory.find_user(call, pool, name):
-            raise exists or profile.username_exists(pool, name)
+    def taken(attribute: str) -> CognitoError:
+        if attribute in pool.alias_attributes:
+            return alias_exists(attribute)
+        return exists or profile.username_exists(pool, attributes.get(attribute, username))
+
     sub = sub or call.uuid()
     user = User(id=sub, pool=pool, pool_id=pool.id, username=sub if pool.username_attributes else username,
                 status=status, enabled=True, attributes={}, pending={}, password_history=[], mfa_methods=[],
                 totp_step=0, created_at=call.now, modified_at=call.now)
     profile.change(user, attributes)
     call.db.add(user)
-    directory.index(call, user, take_over)
+    directory.index(call, user, take_over, taken)
     return user
-
-
-def _names_to_be(pool: Pool, username: str, attributes: dict[str, str]) -> list[str]:
-    also = [attributes[a] for a in pool.username_attributes if attributes.get(a)]
-    return [username, *(value for value in also if value != username)]

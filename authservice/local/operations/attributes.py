@@ -64,6 +64,8 @@ def _apply(call: Call, user: User, changes: dict[str, str], by_administrator: bo
         else:
             user.attributes[profile.VERIFIED[name]] = "false"
         if name in user.pool.auto_verified and (name in kept_back or not by_administrator):
+            lockout.hourly(call, lockout.subject(call, user.pool, user, user.username),
+                           "GetUserAttributeVerificationCode")
             sent.append(codes.send(call, user, f"VerifyUserAttribute:{name}", name, value,
                                    message="UpdateUserAttribute"))
     profile.change(user, changes)

@@ -28,18 +28,13 @@ def admin_create_user(call: Call, request: dict) -> dict:
     password = request.get("TemporaryPassword") or passwords.generate(call, pool)
     passwords.check_policy(pool, password, passwords.CREATING)
     triggers.fire(pool, "PreSignUp")
+    exists = None if pool.username_attributes else CognitoError("UsernameExistsException", "User account already exists")
     user = registration.new_user(call, pool, username, attributes, "FORCE_CHANGE_PASSWORD",
-                                 exists=_exists(pool, username), take_over=request.get("ForceAliasCreation", False))
+                                 exists=exists, take_over=request.get("ForceAliasCreation", False))
     passwords.set_password(call, user, password)
     if request.get("MessageAction") != "SUPPRESS":
         _invite(call, user, password, request)
     return {"User": profile.listed(user)}
-
-
-def _exists(pool: Pool, username: str) -> CognitoError:
-    if pool.username_attributes:
-        return profile.username_exists(pool, username)
-    return CognitoError("UsernameExistsException", "User account already exists")
 
 
 def _invite_again(call: Call, pool: Pool, request: dict) -> User:
@@ -52,6 +47,7 @@ def _invite_again(call: Call, pool: Pool, request: dict) -> User:
     password = request.get("TemporaryPassword") or passwords.generate(call, pool)
     passwords.check_policy(pool, password, passwords.CREATING)
     passwords.set_password(call, user, password)
+    refresh.revoke_all(call, user)  # also a sign-in that the former password began
     _invite(call, user, password, request)
     return user
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from authservice.errors import CognitoError, not_authorized
 from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, SignIn
+from authservice.local.tokens import browser_sessions
 
 LIFETIME = timedelta(minutes=5)
 DOUBLE_CLICK = timedelta(seconds=1)
@@ -23,6 +24,7 @@ def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
 
     It has the form of a UUID, as Cognito's has.
     """
+    browser_sessions.keep_alive(call, session)
     code = call.uuid()
     call.db.add(AuthorizationCode(id=digest(code), client_id=client.id, user=session.user,
                                   user_id=session.user_id, methods=session.methods,

@@ -43,7 +43,8 @@ def authentication_result(call: Call, sign_in: SignIn, refresh_token: str | None
               "TokenType": "Bearer"}
     if refresh_token:
         result["RefreshToken"] = refresh_token
-    result["IdToken"] = id_token(call, sign_in)
+    if not sign_in.from_domain or "openid" in sign_in.scopes:  # a sign-in at the domain has what it asked for
+        result["IdToken"] = id_token(call, sign_in)
     return result
 
 

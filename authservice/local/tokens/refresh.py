@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 from authservice.errors import (CognitoError, invalid_refresh_token, not_authorized, refresh_token_revoked,
                                 user_disabled)
 from authservice.local.call import Call, digest
-from authservice.local.models import AppClient, BrowserSession, ChallengeSession, RefreshToken, SignIn, User
+from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, ChallengeSession, RefreshToken, SignIn, User
 from authservice.local.tokens import issue
 
 
@@ -74,9 +74,11 @@ def revoke_all(call: Call, user: User) -> None:
     Differs: Cognito leaves the login cookie of the hosted pages alive; somebody who signs out
     everywhere means that browser too (ASVS 7.4.3), and no client depends on it.
     """
+    call.hold(user)  # a sign-in that is being written is waited for, and then ended with the others
     call.also(_revocation(call, SignIn.user_id == user.id))
     call.also(delete(BrowserSession).where(BrowserSession.user_id == user.id))
     call.also(delete(ChallengeSession).where(ChallengeSession.user_id == user.id))
+    call.also(delete(AuthorizationCode).where(AuthorizationCode.user_id == user.id))
 
 
 def _revocation(call: Call, condition):

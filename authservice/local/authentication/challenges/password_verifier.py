@@ -36,7 +36,8 @@ def identity(call: Call, attempt: Attempt) -> tuple[str, bytes, int]:
     is_address = profile.EMAIL.fullmatch(attempt.name) or profile.PHONE.fullmatch(attempt.name)
     named_otherwise = pool.username_attributes or (pool.alias_attributes and is_address)
     as_uuid = str(uuid.UUID(bytes=made_up[0][:16], version=4))
-    user_id = user.username if user else as_uuid if named_otherwise else attempt.name
+    plain = attempt.name if pool.case_sensitive else attempt.name.casefold()
+    user_id = user.username if user else as_uuid if named_otherwise else plain
     return user_id, made_up[1][:passwords.SALT_BYTES], int.from_bytes(b"".join(made_up[2:])) % srp.N
 
 

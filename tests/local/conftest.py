@@ -1,0 +1,25 @@
+"""Fixtures for what only our own pool can show: the pools and guests of the contract, in process, on both databases."""
+
+import pytest
+
+from tests.conftest import HeldToTheModel
+from tests.contract.conftest import (app_client, inbox, keys_are_opened_once, make_pool,  # noqa: F401  fixtures
+                                     pool, postgresql_store, ready_made_keys, secret_client, sqlite_store)
+
+
+def over(store) -> HeldToTheModel:
+    held = HeldToTheModel(store)
+    held.store = store
+    return held
+
+
+@pytest.fixture
+def on_sqlite(sqlite_store, clock):  # noqa: F811
+    """Our own backend on SQLite, held to the model. A module of which one database is enough makes it its `backend`."""
+    return over(sqlite_store.emptied(clock))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request, clock):
+    """Our own backend, held to the model, on either database."""
+    return over(request.getfixturevalue(f"{request.param}_store").emptied(clock))
