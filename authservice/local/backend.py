@@ -7,7 +7,7 @@ the OAuth endpoints and the shell. Does not own what an operation does.
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -17,7 +17,7 @@ from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
-from authservice.errors import CognitoError, not_authorized
+from authservice.errors import CognitoError
 from authservice.local import database, housekeeping
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
@@ -26,6 +26,10 @@ from authservice.local import operations  # noqa: F401  registers every operatio
 
 ATTEMPTS = 5
 """How often a call is run when others changed the same rows meanwhile."""
+
+UNDECLARED = {"UserNotFoundException": "NotAuthorizedException",
+              "LimitExceededException": "TooManyRequestsException"}
+"""What is answered where an operation's list of errors lacks the first."""
 
 Answer = TypeVar("Answer")
 
@@ -48,7 +52,7 @@ class LocalBackend:
         self.sealer = sealer
         database.upgrade(self.engine)
         self.courier = delivery.Courier(self)
-        self._tidy_at = clock() + housekeeping.EVERY
+        self._tidied_at = clock()
 
     def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
         """Run one API operation in one transaction; see contract.Backend.call."""
@@ -65,9 +69,10 @@ class LocalBackend:
             raise self._declared(operation, refusal) from None
 
     def _declared(self, operation: str, refusal: CognitoError) -> CognitoError:
-        """A deleted user's token is told as such, but for the few operations that declare no such error."""
-        if refusal.code == "UserNotFoundException" and refusal.code not in self.contract.errors_of(operation):
-            return not_authorized(refusal.message)
+        """The refusal by a code that the operation declares, where shared rules have one it lacks."""
+        instead = UNDECLARED.get(refusal.code)
+        if instead and refusal.code not in self.contract.errors_of(operation):
+            return CognitoError(instead, refusal.message)
         return refusal
 
     def run(self, work: Callable[[Call], Answer], caller: Caller = OPERATOR) -> Answer:
@@ -92,9 +97,9 @@ class LocalBackend:
     def _tidy(self) -> None:
         """Once a minute, after somebody's call, remove a batch of what has expired."""
         now = self.tools.clock()
-        if now < self._tidy_at:
+        if timedelta(0) <= now - self._tidied_at < housekeeping.EVERY:
             return
-        self._tidy_at = now + housekeeping.EVERY
+        self._tidied_at = now
         self.run(housekeeping.prune)
 
     @contextmanager

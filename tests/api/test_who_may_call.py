@@ -87,6 +87,18 @@ def test_without_access_keys_nobody_administers_through_a_proxy(door, header, va
     assert refusal(answer) == "AccessDeniedException"
 
 
+def test_without_access_keys_a_proxy_that_says_nothing_is_known_by_its_old_http(door):
+    answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True,
+                       environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+    assert refusal(answer) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example@localhost", "http://localhost.evil.example", "null"])
+def test_without_access_keys_an_origin_that_only_looks_local_is_refused(door, origin):
+    answer = door.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"Origin": origin})
+    assert refusal(answer) == "AccessDeniedException"
+
+
 def test_without_access_keys_the_public_name_is_a_strangers_name(wire, app, local):
     published = dataclasses.replace(local.settings, public_url="https://auth.example.com")
     door = type(wire)(create_app(published, backend=local).test_client())
