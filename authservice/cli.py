@@ -119,6 +119,8 @@ def posture(settings: Settings) -> list[str]:
         lines.append("admin operations: SigV4 signatures are verified against the access keys")
     else:
         lines.append("admin operations: any credentials are accepted, from this machine only (development)")
+        if settings.backend == "cognito":
+            lines.append("they are forwarded with your own AWS credentials")
         if urlsplit(settings.public_url).hostname not in config.LOOPBACK:
             lines.append("before a proxy brings guests from elsewhere, set AUTHSERVICE_ACCESS_KEYS=ID:SECRET")
     if settings.backend == "local" and outbox.enabled(settings):

@@ -66,10 +66,10 @@ class Settings:
     @property
     def keys_by_id(self) -> dict[str, str]:
         """The access keys as {access key id: secret}."""
-        pairs = [pair.strip() for pair in self.access_keys.split(",") if pair.strip()]
-        if any(":" not in pair for pair in pairs):
+        keys = dict(pair.strip().partition(":")[::2] for pair in self.access_keys.split(",") if self.access_keys)
+        if not all(key and secret for key, secret in keys.items()):
             raise SettingsError("access_keys: write ID:SECRET pairs, separated by commas")
-        return dict(pair.split(":", 1) for pair in pairs)
+        return keys
 
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}

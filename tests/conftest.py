@@ -6,7 +6,6 @@ SQLite), `postgresql` (in process), and `wire` (the Cognito adapter â†’ boto3 â†
 the operation's list of errors.
 """
 
-import os
 import shutil
 import threading
 from datetime import datetime, timedelta, timezone
@@ -23,6 +22,7 @@ from authservice.errors import CognitoError
 from authservice.local import database
 from authservice.local.backend import LocalBackend
 from tests.services import postgres as postgres_service
+from tests.services import unavailable
 
 QUICK_HASHES = {"argon2_memory_kib": 64, "argon2_time": 1}
 """Cheap password hashes: most tests are not about their cost."""
@@ -90,9 +90,7 @@ def postgres():
     """A PostgreSQL server of this test run; skips where its binaries are not installed."""
     reason = postgres_service.missing()
     if reason:
-        if os.environ.get("AUTHSERVICE_REQUIRE_POSTGRES"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable("POSTGRES", reason)
     with postgres_service.running() as server:
         yield server
 

@@ -3,7 +3,6 @@
 Sign up, set up an authenticator app, sign in with it, forget the password, refresh, sign out everywhere.
 """
 
-import os
 import re
 import time
 
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.services import browser as browsers
-from tests.services import free_port
+from tests.services import free_port, unavailable
 from tests.services.server import ROOT, command, running_demo, running_service
 
 PASSWORD, NEW_PASSWORD = "First-Passw0rd!", "Second-Passw0rd!"
@@ -23,9 +22,7 @@ ADDRESS = "newcomer@example.com"
 def browser():
     reason = browsers.missing()
     if reason:
-        if os.environ.get("AUTHSERVICE_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable("BROWSER", reason)
     with browsers.running() as browser:
         yield browser
 
