@@ -88,6 +88,10 @@ def limit_exceeded() -> CognitoError:
     return CognitoError("LimitExceededException", "Attempt limit exceeded, please try after some time.")
 
 
+def too_many_requests() -> CognitoError:
+    return CognitoError("TooManyRequestsException", limit_exceeded().message)
+
+
 def invalid_session() -> CognitoError:
     return not_authorized("Invalid session for the user.")
 

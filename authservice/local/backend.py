@@ -4,32 +4,31 @@ The way into local/ for every door: `call` for API operations, `unit_of_work` fo
 the OAuth endpoints and the shell. Does not own what an operation does.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm.exc import StaleDataError
 
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, not_authorized
 from authservice.local import database, housekeeping
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.vault import Vault
 from authservice.local import operations  # noqa: F401  registers every operation
 
+log = logging.getLogger(__name__)
+
 ATTEMPTS = 5
 """How often a call is run when others changed the same rows meanwhile."""
-
-UNDECLARED = {"UserNotFoundException": "NotAuthorizedException",
-              "LimitExceededException": "TooManyRequestsException"}
-"""What is answered where an operation's list of errors lacks the first."""
 
 Answer = TypeVar("Answer")
 
@@ -69,10 +68,9 @@ class LocalBackend:
             raise self._declared(operation, refusal) from None
 
     def _declared(self, operation: str, refusal: CognitoError) -> CognitoError:
-        """The refusal by a code that the operation declares, where shared rules have one it lacks."""
-        instead = UNDECLARED.get(refusal.code)
-        if instead and refusal.code not in self.contract.errors_of(operation):
-            return CognitoError(instead, refusal.message)
+        """A deleted user's token is told as such, but for the few operations that declare no such error."""
+        if refusal.code == "UserNotFoundException" and refusal.code not in self.contract.errors_of(operation):
+            return not_authorized(refusal.message)
         return refusal
 
     def run(self, work: Callable[[Call], Answer], caller: Caller = OPERATOR) -> Answer:
@@ -100,7 +98,13 @@ class LocalBackend:
         if timedelta(0) <= now - self._tidied_at < housekeeping.EVERY:
             return
         self._tidied_at = now
-        self.run(housekeeping.prune)
+        asked = about.get()
+        try:
+            self.run(housekeeping.prune)
+        except SQLAlchemyError:  # the call is answered already, and the next minute will do
+            log.warning("expired rows could not be removed", exc_info=True)
+        finally:
+            about.set(asked)
 
     @contextmanager
     def _unit_of_work(self, caller: Caller) -> Iterator[Call]:

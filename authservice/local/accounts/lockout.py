@@ -5,12 +5,13 @@ An unknown name is counted like a known user, so that a lock tells nothing.
 Source: Developer Guide, "Lockout behavior for failed sign-in attempts"; quotas page.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from authservice.errors import attempts_exceeded, limit_exceeded
+from authservice.errors import CognitoError, attempts_exceeded, limit_exceeded
 from authservice.local import database
 from authservice.local.accounts import directory
 from authservice.local.call import Call
@@ -71,15 +72,16 @@ def forgive(call: Call, whose: bytes) -> None:
         call.also(delete(Attempts).where(Attempts.subject == whose, Attempts.kind == "password"))
 
 
-def hourly(call: Call, whose: bytes, kind: str) -> None:
-    """Count a request against its hourly limit; refuse with LimitExceededException beyond it."""
+def hourly(call: Call, whose: bytes, kind: str, refusal: Callable[[], CognitoError] = limit_exceeded) -> None:
+    """Count a request against its hourly limit; refuse with LimitExceededException beyond it, or as `refusal`
+    says where the operation has no such error."""
     with database.session(call.db.get_bind()) as db:
         database.begin_writing(db)
         row = _counted(db, call, whose, kind, HOUR)
         count = row.count
         db.commit()
     if count > HOURLY[kind]:
-        raise limit_exceeded()
+        raise refusal()
 
 
 def _counted(db, call: Call, whose: bytes, kind: str, window: timedelta) -> Attempts:

@@ -1,6 +1,6 @@
 """A user's attributes: changed, deleted, verified, by himself or by an administrator."""
 
-from authservice.errors import CognitoError, invalid_parameter
+from authservice.errors import CognitoError, invalid_parameter, too_many_requests
 from authservice.local.accounts import codes, directory, lockout, profile
 from authservice.local.call import Call, operation
 from authservice.local.models import User
@@ -64,8 +64,8 @@ def _apply(call: Call, user: User, changes: dict[str, str], by_administrator: bo
         else:
             user.attributes[profile.VERIFIED[name]] = "false"
         if name in user.pool.auto_verified and (name in kept_back or not by_administrator):
-            lockout.hourly(call, lockout.subject(call, user.pool, user, user.username),
-                           "GetUserAttributeVerificationCode")
+            whose = lockout.subject(call, user.pool, user, user.username)
+            lockout.hourly(call, whose, "GetUserAttributeVerificationCode", too_many_requests)
             sent.append(codes.send(call, user, f"VerifyUserAttribute:{name}", name, value,
                                    message="UpdateUserAttribute"))
     profile.change(user, changes)
