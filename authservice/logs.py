@@ -43,10 +43,10 @@ class JsonLines(logging.Formatter):
 
 def trace(error: BaseException) -> str:
     """Where an error came from and what kind it is, but not its words: a database's name the row it refused."""
-    kinds, places = [], []
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    kinds = []
     while error is not None:
         kinds.append(f"{type(error).__module__}.{type(error).__name__}")
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
         error = error.__cause__ or error.__context__
     return " <- ".join(kinds) + " | " + " > ".join(places)
 
