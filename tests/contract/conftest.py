@@ -28,7 +28,7 @@ generate_key = jwt.generate_key
 
 @pytest.fixture(autouse=True)
 def ready_made_keys(monkeypatch):
-    """Real RSA keys, made once in a run and handed out anew to each test: making two takes longer than most tests."""
+    """Real RSA keys, made once in a run and handed out anew to each test: to make two takes longer than a test."""
     numbers, turn = itertools.count(), threading.Lock()
 
     def following() -> bytes:

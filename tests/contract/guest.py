@@ -1,4 +1,4 @@
-"""What the tests of the contract do as guests: make a pool, sign up, sign in, read mail; API calls and nothing else."""
+"""What the tests do as guests: make a pool, sign up, sign in, read mail; by API calls and nothing else."""
 
 import base64
 import hashlib
@@ -31,6 +31,8 @@ INVALID_SESSION = "NotAuthorizedException: Invalid session for the user."
 SESSION_EXPIRED = "NotAuthorizedException: Invalid session for the user, session is expired."
 SESSION_USED = "NotAuthorizedException: Invalid session for the user, session can only be used once."
 REVOKED = "NotAuthorizedException: Access Token has been revoked"
+REFRESH_REVOKED = "NotAuthorizedException: Refresh Token has been revoked"
+CONFIRMED = "NotAuthorizedException: User cannot be confirmed. Current status is CONFIRMED"
 
 
 def refused(action, *arguments, **given) -> str:

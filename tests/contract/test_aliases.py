@@ -108,7 +108,8 @@ def alias_pool(make_pool):
 def test_a_username_may_not_look_like_an_alias(alias_pool):
     client = alias_pool.client()
     assert refused(client.sign_up, "user-1@example.com") == (
-        "InvalidParameterException: Username cannot be of email format, since user pool is configured for email alias.")
+        "InvalidParameterException: Username cannot be of email format, since user pool is configured for email "
+        "alias.")
     assert refused(client.sign_up, "+12065550100").startswith(
         "InvalidParameterException: Username cannot be of phone number format")
 
@@ -189,8 +190,8 @@ def test_an_administrator_makes_a_user_with_an_alias_in_use_only_by_force(alias_
 def test_a_preferred_username_signs_in_as_soon_as_a_confirmed_user_has_one(alias_pool):
     client = alias_pool.client()
     assert refused(client.sign_up, "user-1", preferred_username="one") == (
-        "InvalidParameterException: Preferred username cannot be provided for unconfirmed account, since user pool is "
-        "configured for preferred username alias.")
+        "InvalidParameterException: Preferred username cannot be provided for unconfirmed account, since user pool "
+        "is configured for preferred username alias.")
     for username in ("user-1", "user-2"):
         alias_pool.user(username)
 

@@ -1,4 +1,4 @@
-"""A user's attributes over the API: read, changed, deleted; a new address is unverified until its code comes back."""
+"""A user's attributes over the API: read, changed, deleted; a new address counts once its code comes back."""
 
 import pytest
 

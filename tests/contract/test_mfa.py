@@ -259,7 +259,8 @@ def test_a_user_without_a_factor_must_set_one_up_where_mfa_is_on(make_pool, cloc
     assert refused(client.answer, "MFA_SETUP", asked["Session"]) == INVALID_SESSION
     app = Authenticator.of(backend, clock, Session=asked["Session"])
     assert backend.refusal("AssociateSoftwareToken", {"Session": asked["Session"]}) == SESSION_USED
-    assert backend.refusal("VerifySoftwareToken", {"Session": app.session, "UserCode": app.wrong_code()}) == NOT_ENROLLED
+    wrong = {"Session": app.session, "UserCode": app.wrong_code()}
+    assert backend.refusal("VerifySoftwareToken", wrong) == NOT_ENROLLED
     verified = backend.call("VerifySoftwareToken", {"Session": app.session, "UserCode": app.code()})
     assert verified["Status"] == "SUCCESS"
     assert refused(client.answer, "MFA_SETUP", app.session) == SESSION_USED

@@ -1,14 +1,14 @@
-"""Passwords over the API: forgotten, changed, set and reset by an administrator; the policy on each of these paths."""
+"""Passwords over the API: forgotten, changed, set and reset by an administrator; the policy on each path."""
 
 import pytest
 
 from tests.conftest import HeldToTheModel
-from tests.contract.guest import (EXPIRED, LIMIT, LOCKED, MISMATCH, PASSWORD, REVOKED, UNKNOWN, UNKNOWN_NAME, WRONG,
-                                  Inbox, Pool, refused)
+from tests.contract.guest import (EXPIRED, LIMIT, LOCKED, MISMATCH, PASSWORD, REFRESH_REVOKED, REVOKED, UNKNOWN,
+                                  UNKNOWN_NAME, WRONG, Inbox, Pool, refused)
 
 NEW = "N3w-password!"
-NO_ADDRESS = ("InvalidParameterException: Cannot reset password for the user as there is no registered/verified email "
-              "or phone_number")
+NO_ADDRESS = ("InvalidParameterException: Cannot reset password for the user as there is no registered/verified "
+              "email or phone_number")
 STATE = "NotAuthorizedException: User password cannot be reset in the current state."
 EMAIL_DETAILS = {"Destination": "u***@e***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}
 SMS_DETAILS = {"Destination": "+*******0100", "DeliveryMedium": "SMS", "AttributeName": "phone_number"}
@@ -130,7 +130,7 @@ def test_a_reset_ends_every_sign_in_from_before(pool, app_client, inbox):
     forget(app_client)
     reset(app_client, inbox.code("user-1@example.com"))
     assert pool.backend.refusal("GetUser", {"AccessToken": tokens["AccessToken"]}) == REVOKED
-    assert refused(app_client.refresh, tokens["RefreshToken"]) == "NotAuthorizedException: Refresh Token has been revoked"
+    assert refused(app_client.refresh, tokens["RefreshToken"]) == REFRESH_REVOKED
 
 
 def test_a_reset_opens_the_lock_and_a_second_factor_is_still_asked_for(make_pool, inbox, clock):
@@ -214,7 +214,7 @@ def test_an_administrators_new_password_ends_every_sign_in(pool, app_client, ope
     pool.call(operation, "user-1", **members)
     assert pool.backend.refusal("GetUser", {"AccessToken": tokens["AccessToken"]}) == REVOKED
     assert refused(app_client.refresh, tokens["RefreshToken"]).startswith(
-        ("NotAuthorizedException: Refresh Token has been revoked", "PasswordResetRequiredException: "))
+        (REFRESH_REVOKED, "PasswordResetRequiredException: "))
 
 
 def test_an_administrator_makes_a_user_choose_anew(pool, app_client, inbox):
@@ -243,11 +243,14 @@ def test_who_cannot_be_reached_is_not_reset(pool):
 
 # The policy, on every path that sets a password.
 
-RULES = [("Ab1!x", "Password not long enough"), ("abcdef1!", "Password must have uppercase characters"),
-         ("ABCDEF1!", "Password must have lowercase characters"), ("Abcdefg!", "Password must have numeric characters"),
+RULES = [("Ab1!x", "Password not long enough"),
+         ("abcdef1!", "Password must have uppercase characters"),
+         ("ABCDEF1!", "Password must have lowercase characters"),
+         ("Abcdefg!", "Password must have numeric characters"),
          ("Abcdefg1", "Password must have symbol characters"),
          # Letters and digits of other scripts are no Basic Latin ones.
-         ("ÄÖÜabc1!", "Password must have uppercase characters"), ("Abcdefg٣!", "Password must have numeric characters")]
+         ("ÄÖÜabc1!", "Password must have uppercase characters"),
+         ("Abcdefg٣!", "Password must have numeric characters")]
 
 
 def setters(pool, client, inbox) -> dict:
@@ -262,7 +265,8 @@ def setters(pool, client, inbox) -> dict:
     changing = "Password does not conform to policy"
     return {
         "SignUp": (signing_up, lambda password: client.sign_up("new", password)),
-        "AdminCreateUser": (creating, lambda password: pool.call("AdminCreateUser", "new", TemporaryPassword=password)),
+        "AdminCreateUser": (creating, lambda password: pool.call(
+            "AdminCreateUser", "new", TemporaryPassword=password)),
         "ResendInvitation": (creating, lambda password: pool.call(
             "AdminCreateUser", "invited", TemporaryPassword=password, MessageAction="RESEND")),
         "ConfirmForgotPassword": (changing, lambda password: reset(client, code, password, "member")),

@@ -1,9 +1,8 @@
 """Signing up over the API: registration, the code that confirms it, sending it again, an administrator's word."""
 
-from tests.contract.guest import (EXPIRED, LIMIT, MISMATCH, PASSWORD, SMS, UNKNOWN, UNKNOWN_NAME, attribute_list,
-                                  refused)
+from tests.contract.guest import (CONFIRMED, EXPIRED, LIMIT, MISMATCH, PASSWORD, SMS, UNKNOWN, UNKNOWN_NAME,
+                                  attribute_list, refused)
 
-CONFIRMED = "NotAuthorizedException: User cannot be confirmed. Current status is CONFIRMED"
 SCHEMA = "InvalidParameterException: Attributes did not conform to the schema: "
 
 

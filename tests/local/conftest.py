@@ -1,4 +1,4 @@
-"""Fixtures for what only our own pool can show: the pools and guests of the contract, in process, on both databases."""
+"""Fixtures for what only our own pool can show: the guests of the contract, in process, on both databases."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def over(store) -> HeldToTheModel:
 
 @pytest.fixture
 def on_sqlite(sqlite_store, clock):  # noqa: F811
-    """Our own backend on SQLite, held to the model. A module of which one database is enough makes it its `backend`."""
+    """Our own backend on SQLite, held to the model; where one database is enough, a module makes it its `backend`."""
     return over(sqlite_store.emptied(clock))
 
 

@@ -14,6 +14,11 @@ from tests.contract.guest import PASSWORD, WRONG, refused
 from tests.contract.srp_client import SrpClient
 
 
+@pytest.fixture
+def backend(on_sqlite):
+    return on_sqlite
+
+
 def dump(store) -> bytes:
     """Every row of every table, values as they are stored."""
     with store.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""The codes sent to a user: one live code a purpose, for one user, for one use, a limited time and number of tries."""
+"""The codes sent to a user: one live code a purpose, for one user, one use, a limited time and number of tries."""
 
 import pytest
 from sqlalchemy import select
@@ -142,7 +142,8 @@ def test_a_code_serves_its_purpose_alone(pool, app_client, inbox, backend):
     forgot = inbox.code("user-1@example.com")
     backend.call("GetUserAttributeVerificationCode", {**token, "AttributeName": "phone_number"})
     phone = inbox.code("+12065550100")
-    assert refused(app_client.call, "ConfirmForgotPassword", "user-1", ConfirmationCode=phone, Password=NEW) == MISMATCH
+    recovery = {"operation": "ConfirmForgotPassword", "username": "user-1", "Password": NEW}
+    assert refused(app_client.call, **recovery, ConfirmationCode=phone) == MISMATCH
     for name, code in (("phone_number", forgot), ("email", forgot), ("email", phone)):
         assert backend.refusal("VerifyUserAttribute", {**token, "AttributeName": name, "Code": code}) in (MISMATCH,
                                                                                                            EXPIRED)
@@ -182,6 +183,7 @@ def test_a_new_password_needs_the_code_of_its_own_journey(pool, app_client, inbo
     pool.user(email="user-1@example.com")
     app_client.sign_up("user-2", email="user-2@example.com")
     sent = inbox.code("user-2@example.com")
+    recovery = {"operation": "ConfirmForgotPassword", "username": "user-1", "Password": NEW}
     for code in (sent, "000000"):
-        assert refused(app_client.call, "ConfirmForgotPassword", "user-1", ConfirmationCode=code, Password=NEW) == EXPIRED
+        assert refused(app_client.call, **recovery, ConfirmationCode=code) == EXPIRED
     assert "AccessToken" in app_client.tokens("user-1", PASSWORD)

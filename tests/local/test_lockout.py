@@ -120,8 +120,9 @@ def doors(make_pool, backend, clock):
     begun.begin()
 
     def hosted(password):
-        return backend.call("InitiateAuth", {"ClientId": client.id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {
-            "USERNAME": "user-1", "PASSWORD": password}}, HOSTED)
+        request = {"ClientId": client.id, "AuthFlow": "USER_PASSWORD_AUTH",
+                   "AuthParameters": {"USERNAME": "user-1", "PASSWORD": password}}
+        return backend.call("InitiateAuth", request, HOSTED)
 
     def admin(password):
         return client.begin("ADMIN_USER_PASSWORD_AUTH", "AdminInitiateAuth", USERNAME="user-1", PASSWORD=password)
@@ -145,8 +146,8 @@ def doors(make_pool, backend, clock):
     }
 
 
-DOORS = ["password", "password of an admin's server", "password on our pages", "SRP", "previous password", "TOTP code",
-         "TOTP code of a new app"]
+DOORS = ["password", "password of an admin's server", "password on our pages", "SRP", "previous password",
+         "TOTP code", "TOTP code of a new app"]
 
 
 @pytest.mark.parametrize("tried", DOORS)

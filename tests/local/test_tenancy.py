@@ -4,12 +4,17 @@ import pytest
 
 from authservice.contract import ANONYMOUS, service
 from authservice.local.call import OPERATIONS
-from tests.contract.guest import (EXPIRED, INVALID_SESSION, PASSWORD, UNKNOWN, UNKNOWN_NAME, WRONG, attribute_list,
-                                  claims, refused)
+from tests.contract.guest import (EXPIRED, INVALID_SESSION, PASSWORD, UNKNOWN, UNKNOWN_NAME, WRONG, WRONG_MFA_CODE,
+                                  attribute_list, claims, refused)
 from tests.contract.srp_client import SrpClient
 
 NEW = "N3w-password!"
 NO_REFRESH = "NotAuthorizedException: Invalid Refresh Token."
+
+
+@pytest.fixture
+def backend(on_sqlite):
+    return on_sqlite
 
 
 @pytest.fixture
@@ -71,8 +76,8 @@ def test_no_credential_of_one_pool_is_any_in_the_other(pools, clock):
     moved.a, moved.a_public, moved.parameters = srp.a, srp.a_public, srp.parameters
     assert refused(moved.answer, clock.now) == INVALID_SESSION
     assert refused(two.client.sign_in, one.sub) == UNKNOWN
-    assert refused(two.client.answer_totp, two.client.sign_in(two.name)["Session"], one.totp.code(), two.name).startswith(
-        "CodeMismatchException: ")
+    session = two.client.sign_in(two.name)["Session"]
+    assert refused(two.client.answer_totp, session, one.totp.code(), two.name) == WRONG_MFA_CODE
     # All of it still works where it belongs.
     assert "AccessToken" in one.client.refresh(one.tokens["RefreshToken"])
     assert "AuthenticationResult" in one.client.answer_totp(one.session, one.totp.code(), one.name)
@@ -81,8 +86,9 @@ def test_no_credential_of_one_pool_is_any_in_the_other(pools, clock):
 
 
 ABOUT_A_USER = {
-    "AdminGetUser": {}, "AdminDeleteUser": {}, "AdminDisableUser": {}, "AdminEnableUser": {}, "AdminConfirmSignUp": {},
-    "AdminResetUserPassword": {}, "AdminSetUserPassword": {"Password": NEW}, "AdminUserGlobalSignOut": {},
+    "AdminGetUser": {}, "AdminDeleteUser": {}, "AdminDisableUser": {}, "AdminEnableUser": {},
+    "AdminConfirmSignUp": {}, "AdminResetUserPassword": {}, "AdminSetUserPassword": {"Password": NEW},
+    "AdminUserGlobalSignOut": {},
     "AdminUpdateUserAttributes": {"UserAttributes": attribute_list({"name": "Other"})},
     "AdminDeleteUserAttributes": {"UserAttributeNames": ["name"]}, "AdminSetUserMFAPreference": {},
     "AdminAddUserToGroup": {"GroupName": "staff"}, "AdminRemoveUserFromGroup": {"GroupName": "staff"},

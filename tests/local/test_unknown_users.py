@@ -80,7 +80,7 @@ def test_behind_an_address_is_an_id_that_the_address_does_not_tell(make_pool, se
     for parameters in (real, fake):
         user_id = uuid.UUID(parameters["USER_ID_FOR_SRP"])
         assert user_id.version == 4 and str(user_id) == parameters["USER_ID_FOR_SRP"]
-        assert user_id.hex != parameters["SALT"]
+        assert user_id.hex[:12] != parameters["SALT"][:12]
 
 
 def test_a_forgotten_password_says_the_same(hiding, inbox, clock):

@@ -1,4 +1,4 @@
-"""The write lock is held for the writing alone: hashing, SRP, signing and reading go on while somebody else writes."""
+"""The write lock is held for the writing alone: hashing, SRP, signing and reading do not wait for a writer."""
 
 import contextlib
 import sqlite3
