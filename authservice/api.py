@@ -32,6 +32,7 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
     """The door as a blueprint over a backend; `clock` judges the age of signatures."""
     door = Blueprint("api", __name__)
     contract = service()
+    secrets = settings.keys_by_id  # read once, and refused here when they are none
 
     @door.post("/", provide_automatic_options=False)
     def answer() -> Response:
@@ -40,7 +41,7 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
             operation = g.operation = _operation(contract)
             wire = _body()
             # Who asks is settled before what he asks is looked at.
-            caller = _caller(contract, operation, settings, clock)
+            caller = _caller(contract, operation, secrets, clock)
             asked = contract.decode(operation, wire)
             g.client_id, g.pool_id = asked.get("ClientId"), asked.get("UserPoolId")
             result = backend.call(operation, asked, caller)
@@ -95,7 +96,7 @@ def _body() -> object:
         raise CognitoError("SerializationException", "The request body is not JSON") from None
 
 
-def _caller(contract, operation: str, settings: Settings, clock) -> Caller:
+def _caller(contract, operation: str, secrets: dict[str, str], clock) -> Caller:
     """Who asks. Only what Cognito authorises by IAM needs a signature; on other operations none is looked at.
 
     With access keys set, the signature is verified. Without, on loopback alone, any
@@ -104,10 +105,10 @@ def _caller(contract, operation: str, settings: Settings, clock) -> Caller:
     if contract.is_public(operation):
         return ANONYMOUS
     headers = dict(request.headers)
-    if settings.access_keys:
+    if secrets:
         try:
             key = sigv4.verify(request.method, request.path, request.query_string.decode(), headers,
-                               request.get_data(), settings.keys_by_id.get, clock())
+                               request.get_data(), secrets.get, clock())
         except sigv4.SignatureRefused as refused:
             raise CognitoError(refused.code, refused.message) from None
         return Caller("iam", key)
