@@ -124,10 +124,6 @@ class Service:
             errors = "error" if len(problems) == 1 else "errors"
             raise invalid_parameter(f"{len(problems)} validation {errors} detected: {'; '.join(problems)}")
 
-    def redact(self, operation: str, request: dict) -> dict:
-        """A copy of a request that may be shown: members the model marks sensitive are starred out."""
-        return _redact(self.operation(operation).input_shape, request)
-
     def output_problems(self, operation: str, answer: dict) -> list[str]:
         """Where an answer leaves the output shape; tests hold every answer to it."""
         shape = self.operation(operation).output_shape
@@ -294,17 +290,3 @@ def _pattern(java: str) -> regex.Pattern:
 def _join(path: str, name: str) -> str:
     name = name[:1].lower() + name[1:]
     return f"{path}.{name}" if path else name
-
-
-def _redact(shape: Shape | None, value):
-    if shape is None or value is None:
-        return value
-    if shape.metadata.get("sensitive"):
-        return "***"
-    if shape.type_name == "structure":
-        return {name: _redact(shape.members.get(name), item) for name, item in value.items()}
-    if shape.type_name == "list":
-        return [_redact(shape.member, item) for item in value]
-    if shape.type_name == "map":
-        return {key: _redact(shape.value, item) for key, item in value.items()}
-    return value
