@@ -35,6 +35,8 @@ class Settings:
     account_id: str = setting("000000000000", "AWS account id named in ARNs")
     access_keys: str = setting("", "ID:SECRET, comma separated: who may call admin operations by SigV4; "
                                "empty: any credentials, on loopback only")
+    oidc: str = setting("cognito", "where Cognito and the OAuth and OpenID specifications cannot both be had: "
+                        "cognito, or strict (the specifications, and RFC 9700's advice as rules)")
     outbox: str = setting("auto", "the page /outbox: auto (on loopback, while no smtp_url is set) or off")
     smtp_url: str = setting("", "smtp://user:password@host:port, smtps://…, or …?starttls=1; "
                             "empty: messages stay in the outbox")
@@ -57,6 +59,11 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         return self.host in LOOPBACK
+
+    @property
+    def strict_oidc(self) -> bool:
+        """Whether the OAuth endpoints follow the specifications where Cognito does not."""
+        return self.oidc == "strict"
 
     @property
     def https(self) -> bool:
@@ -116,6 +123,8 @@ def _typed(known, value):
 def _check(settings: Settings) -> None:
     if settings.backend not in ("local", "cognito"):
         raise SettingsError(f"backend: {settings.backend!r} is neither local nor cognito")
+    if settings.oidc not in ("cognito", "strict"):
+        raise SettingsError(f"oidc: {settings.oidc!r} is neither cognito nor strict")
     if not settings.public_url.startswith(("http://", "https://")):
         raise SettingsError(f"public_url: {settings.public_url!r} must start with http:// or https://")
     if settings.public_url.endswith("/"):
