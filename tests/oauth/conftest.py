@@ -12,6 +12,8 @@ from tests.conftest import Clock, make_settings
 from tests.oauth.provider import Provider, populate
 
 BOTH_DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+STRICT = pytest.mark.parametrize("oidc", ["strict"])
+BOTH_MODES = pytest.mark.parametrize("oidc", ["cognito", "strict"])
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,13 @@ def database() -> str:
 
 
 @pytest.fixture
-def provider(request, database, populated, tmp_path, clock):
+def oidc() -> str:
+    """The setting `oidc` of the provider under test."""
+    return "cognito"
+
+
+@pytest.fixture
+def provider(request, database, oidc, populated, tmp_path, clock):
     app = None
     server = make_server("127.0.0.1", 0, lambda environ, start: app(environ, start), threaded=True)
     url = f"http://localhost:{server.port}"
@@ -43,7 +51,7 @@ def provider(request, database, populated, tmp_path, clock):
         where = {}
         for name in ("authservice.db", "seal.key"):
             shutil.copy(populated / name, tmp_path / name)
-    settings = make_settings(tmp_path, public_url=url, **where)
+    settings = make_settings(tmp_path, public_url=url, oidc=oidc, **where)
     backend = LocalBackend(settings, clock)
     if where:
         populate(backend)

@@ -58,6 +58,7 @@ class Provider:
 
     def __init__(self, url: str, backend, clock):
         self.url, self.backend, self.clock = url, backend, clock
+        self.strict = backend.settings.strict_oidc
         pools = self.call("ListUserPools", MaxResults=10)["UserPools"]
         self.pools = {pool["Name"]: pool["Id"] for pool in pools}
         self.pool_id = self.pools["pool"]
