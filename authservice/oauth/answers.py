@@ -67,7 +67,10 @@ def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> R
     location = dict(headers).get("Location")
     if location:
         return Redirect(location, status)
-    return Response(json.dumps(body) if isinstance(body, dict) else body, status, headers)
+    answer = Response(json.dumps(body) if isinstance(body, dict) else body, status, headers)
+    if not body:
+        del answer.headers["Content-Type"]  # scripts that expect JSON or nothing refuse an empty text/html
+    return answer
 
 
 def refusal(error: OAuth2Error | CognitoError) -> Response:

@@ -25,6 +25,11 @@ def test_a_refresh_token_ends_and_every_token_it_gave(provider):
         assert provider.user_info(dead).status_code == 401
 
 
+def test_the_empty_answer_is_of_no_kind(provider):
+    """Client libraries refuse `text/html` from here; RFC 7009 section 2.2 wants the status alone."""
+    assert "Content-Type" not in revoke(provider, "unknown").headers
+
+
 def test_other_sign_ins_of_the_user_live_on(provider):
     ended, other = provider.tokens(), provider.tokens()
     revoke(provider, ended["refresh_token"])
