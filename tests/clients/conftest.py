@@ -1,4 +1,6 @@
-"""One served process for all clients here, and an environment in which none of them looks anywhere else."""
+"""One served process for Cognito's clients, one in each mode for relying parties, a browser; and an environment
+in which no client looks anywhere else.
+"""
 
 import json
 import urllib.request
@@ -9,7 +11,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.services import server
+from tests.clients import issuer as issuers
+from tests.services import browser as browsers
+from tests.services import server, unavailable
 
 REGION = "us-east-1"
 AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION,
@@ -20,8 +24,7 @@ AWS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFA
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
-    quick_hashes = {"AUTHSERVICE_ARGON2_MEMORY_KIB": "64", "AUTHSERVICE_ARGON2_TIME": "1"}
-    with server.running_service(tmp_path_factory.mktemp("clients"), quick_hashes) as running:
+    with server.running_service(tmp_path_factory.mktemp("clients"), issuers.QUICK_HASHES) as running:
         yield running
 
 
@@ -69,3 +72,35 @@ def mailed_code(service):
         with urllib.request.urlopen(f"{service.url}/outbox.json?to={quote(address)}", timeout=10) as answer:
             return json.load(answer)[0]["code"]
     return read
+
+
+@pytest.fixture(scope="module", params=issuers.MODES)
+def issuer(request, tmp_path_factory):
+    """A served pool as an OpenID provider; every test that asks for one runs in both modes."""
+    with issuers.running(tmp_path_factory.mktemp(request.param), request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if reason := browsers.missing():
+        unavailable("BROWSER", reason)
+    with browsers.running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of a fresh profile; `page.complaints` is what its console says is wrong."""
+    with chromium.new_context() as context:
+        context.set_default_timeout(20_000)
+        complaints = []
+
+        def listen(opened):
+            opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+            opened.on("pageerror", lambda error: complaints.append(str(error)))
+
+        context.on("page", listen)
+        page = context.new_page()
+        page.complaints = complaints
+        yield page

@@ -4,24 +4,13 @@ Each script in javascript/ uses one of them against the served service with the 
 it saw; here is said what it should have seen. The clients come from npm.
 """
 
-import json
-import re
-import shutil
-import subprocess
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from tests.services import browser as browsers
+from tests.clients import node
 from tests.services import free_port, unavailable
 from tests.services.server import ROOT, command, running_service
-
-SCRIPTS = Path(__file__).parent / "javascript"
-MODULES = SCRIPTS / "node_modules"
-CLIENTS = json.loads((SCRIPTS / "package.json").read_text())["dependencies"]
-HOW_TO_GET = "npm install --no-audit --no-fund --no-package-lock, in tests/clients/javascript"
-OLDEST_NODE = 20
 
 POOL, OWN_FORM, HOSTED = "us-east-1_Demo00001", "demositeownform00000000001", "demositehosted000000000001"
 KEY, SECRET = "TESTSADMINISTRATOR", "secret-of-the-tests-administrator"
@@ -34,23 +23,10 @@ REVOKED_ACCESS = ["NotAuthorizedException", "Access Token has been revoked"]
 REVOKED_REFRESH = ["NotAuthorizedException", "Refresh Token has been revoked"]
 
 
-def missing() -> str:
-    """What the scripts lack and how to get it; "" where they lack nothing."""
-    node = shutil.which("node")
-    if node is None:
-        return f"no Node.js found ({OLDEST_NODE} or newer, from nodejs.org or your system; then {HOW_TO_GET})"
-    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
-    if int(re.match(r"v(\d+)", version)[1]) < OLDEST_NODE:
-        return f"Node.js {version} is too old for these clients: {OLDEST_NODE} or newer"
-    absent = [name for name in CLIENTS if not (MODULES / name / "package.json").exists()]
-    return f"not installed: {', '.join(absent)} ({HOW_TO_GET})" if absent else ""
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """The service with the demo's pool; with access keys, so that the SDK's signatures are verified."""
-    reason = missing()
-    if reason:
+    if reason := node.missing():
         unavailable("NODE", reason)
     instance, port = tmp_path_factory.mktemp("javascript"), free_port()
     settings = {"AUTHSERVICE_PUBLIC_URL": f"http://localhost:{port}",
@@ -65,15 +41,7 @@ def service(tmp_path_factory):
 @pytest.fixture(scope="module")
 def script(service):
     """Run a script of javascript/, once, and answer what it saw."""
-
-    @cache
-    def run(name: str, *arguments: str) -> dict:
-        done = subprocess.run(["node", SCRIPTS / f"{name}.mjs", service.url, *arguments], capture_output=True,
-                              text=True, timeout=120, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return cache(lambda name, *arguments: node.run(name, service.url, *arguments))
 
 
 class TestIdentityJs:
@@ -117,28 +85,24 @@ class TestIdentityJs:
         assert seen["signedOut"] == "SUCCESS"
         assert seen["deadAccessToken"] == REVOKED_ACCESS and seen["deadRefreshToken"] == REVOKED_REFRESH
 
-    def test_in_a_page_of_another_origin(self, service):
+    def test_in_a_page_of_another_origin(self, service, page):
         """The browser itself decides by our CORS headers what the page may send and read."""
-        if reason := browsers.missing():
-            unavailable("BROWSER", reason)
-        with browsers.running() as browser:
-            page = browser.new_page()
-            # Another name is another origin; but on loopback, since Chromium lets no other page call there.
-            page.goto(service.url.replace("//localhost:", "//127.0.0.1:"))
-            library = MODULES / "amazon-cognito-identity-js" / "dist" / "amazon-cognito-identity.min.js"
-            page.add_script_tag(path=library)
-            sign_in = """([endpoint, UserPoolId, ClientId, Password]) => new Promise((resolve) => {
-                const { CognitoUserPool, CognitoUser, AuthenticationDetails } = AmazonCognitoIdentity;
-                const Pool = new CognitoUserPool({ UserPoolId, ClientId, endpoint });
-                const user = new CognitoUser({ Username: 'demo@example.com', Pool });
-                user.authenticateUser(new AuthenticationDetails({ Username: 'demo@example.com', Password }), {
-                    onSuccess: (session) => resolve(session.getIdToken().payload.email),
-                    onFailure: (error) => resolve([error.code, error.message]),
-                });
-            })"""
-            asked = [service.url, POOL, OWN_FORM]
-            assert page.evaluate(sign_in, [*asked, "Wrong-Passw0rd!"]) == WRONG_PASSWORD
-            assert page.evaluate(sign_in, [*asked, "Demo-Passw0rd!"]) == "demo@example.com"
+        # Another name is another origin; but on loopback, since Chromium lets no other page call there.
+        page.goto(service.url.replace("//localhost:", "//127.0.0.1:"))
+        library = node.MODULES / "amazon-cognito-identity-js" / "dist" / "amazon-cognito-identity.min.js"
+        page.add_script_tag(path=library)
+        sign_in = """([endpoint, UserPoolId, ClientId, Password]) => new Promise((resolve) => {
+            const { CognitoUserPool, CognitoUser, AuthenticationDetails } = AmazonCognitoIdentity;
+            const Pool = new CognitoUserPool({ UserPoolId, ClientId, endpoint });
+            const user = new CognitoUser({ Username: 'demo@example.com', Pool });
+            user.authenticateUser(new AuthenticationDetails({ Username: 'demo@example.com', Password }), {
+                onSuccess: (session) => resolve(session.getIdToken().payload.email),
+                onFailure: (error) => resolve([error.code, error.message]),
+            });
+        })"""
+        asked = [service.url, POOL, OWN_FORM]
+        assert page.evaluate(sign_in, [*asked, "Wrong-Passw0rd!"]) == WRONG_PASSWORD
+        assert page.evaluate(sign_in, [*asked, "Demo-Passw0rd!"]) == "demo@example.com"
 
 
 class TestAmplify:

@@ -1,0 +1,61 @@
+"""A pool as an OpenID provider, in either mode of the setting `oidc`, for relying parties that others wrote.
+
+Owns starting the process, the pool with one user, and further app clients through Cognito's API. Knows no
+relying party.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from tests.services import server
+from tests.services.server import Service
+
+MODES = ("cognito", "strict")
+ADDRESS, PASSWORD = "user-1@example.com", "Correct-horse-1"
+SCOPES = ["openid", "email", "phone", "profile"]
+QUICK_HASHES = {"AUTHSERVICE_ARGON2_MEMORY_KIB": "64", "AUTHSERVICE_ARGON2_TIME": "1"}
+REGION = "us-east-1"
+
+
+@dataclass
+class Issuer:
+    """A served pool; `url` is the issuer that relying parties are given, `sub` its only user."""
+
+    mode: str
+    service: Service
+    cognito: object
+    pool_id: str
+    sub: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.service.url}/{self.pool_id}"
+
+    def app(self, *callbacks: str, **settings) -> dict:
+        """A new app client for the code flow to these redirect URIs, as CreateUserPoolClient answers it."""
+        given = {"ClientName": "app", "AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["code"],
+                 "AllowedOAuthScopes": SCOPES, "CallbackURLs": list(callbacks),
+                 "SupportedIdentityProviders": ["COGNITO"], **settings}
+        return self.cognito.create_user_pool_client(UserPoolId=self.pool_id, **given)["UserPoolClient"]
+
+
+@contextlib.contextmanager
+def running(instance: Path, mode: str):
+    """Serve a pool in a mode and yield it as Issuer."""
+    with server.running_service(instance, {**QUICK_HASHES, "AUTHSERVICE_OIDC": mode}) as service:
+        cognito = boto3.client("cognito-idp", endpoint_url=service.url, region_name=REGION,
+                               aws_access_key_id="local", aws_secret_access_key="local",
+                               config=Config(retries={"total_max_attempts": 1}))
+        pool_id = cognito.create_user_pool(PoolName="relying parties",
+                                           UsernameAttributes=["email"])["UserPool"]["Id"]
+        known = {"email": ADDRESS, "email_verified": "true", "phone_number": "+442079460018",
+                 "phone_number_verified": "false", "name": "User One"}
+        made = cognito.admin_create_user(
+            UserPoolId=pool_id, Username=ADDRESS, MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in known.items()])["User"]
+        cognito.admin_set_user_password(UserPoolId=pool_id, Username=ADDRESS, Password=PASSWORD, Permanent=True)
+        yield Issuer(mode, service, cognito, pool_id, made["Username"])

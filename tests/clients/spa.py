@@ -1,0 +1,65 @@
+"""The single-page application of javascript/spa, served at an origin of its own.
+
+Owns serving its files and its settings. What it does is in app.js, what it should see in the tests.
+"""
+
+import contextlib
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from tests.clients.node import MODULES, SCRIPTS
+
+FILES = {"/app.js": SCRIPTS / "spa" / "app.js",
+         "/oidc-client-ts.min.js": MODULES / "oidc-client-ts" / "dist" / "browser" / "oidc-client-ts.min.js"}
+PAGE = SCRIPTS / "spa" / "index.html"
+
+
+@dataclass
+class Application:
+    """The served application; `settings` are its UserManager's, read by a page when it is loaded."""
+
+    url: str
+    settings: dict = field(default_factory=dict)
+
+    @property
+    def callback(self) -> str:
+        return f"{self.url}/callback"
+
+    @property
+    def signed_out(self) -> str:
+        return f"{self.url}/signed-out"
+
+
+@contextlib.contextmanager
+def running():
+    """Serve the application on a free port of loopback and yield it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            path = urlsplit(self.path).path
+            kind = "text/javascript" if path in FILES else "text/html; charset=utf-8"
+            body = FILES.get(path, PAGE).read_bytes()
+            if path == "/settings.json":
+                kind, body = "application/json", json.dumps(application.settings).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    application = Application(f"http://localhost:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield application
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
