@@ -1,7 +1,7 @@
 """A pool as an OpenID provider, in either mode of the setting `oidc`, for relying parties that others wrote.
 
-Owns starting the process, the pool with one user, and further app clients through Cognito's API. Knows no
-relying party.
+Owns starting the process, the pool with one user, app clients through Cognito's API, and how the user signs
+in with a browser that has no window. Knows no relying party.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from tests.demo.browser_like import Browser
 from tests.services import server
 from tests.services.server import Service
 
@@ -42,6 +43,20 @@ class Issuer:
                  "SupportedIdentityProviders": ["COGNITO"], **settings}
         return self.cognito.create_user_pool_client(UserPoolId=self.pool_id, **given)["UserPoolClient"]
 
+    def machine(self) -> dict:
+        """A new app client with a secret for the grant client_credentials and the scope orders/read."""
+        return self.app(AllowedOAuthFlows=["client_credentials"], AllowedOAuthScopes=["orders/read"],
+                        GenerateSecret=True)
+
+
+def signed_in(url: str, redirect_uri: str) -> tuple[Browser, str]:
+    """Sign the user in where the authorization request `url` leads: the browser, and the answer it carries."""
+    browser = Browser()
+    browser.stay_out_of = redirect_uri
+    browser.open(url)
+    browser.press("Sign in", username=ADDRESS, password=PASSWORD)
+    return browser, browser.stopped_at
+
 
 @contextlib.contextmanager
 def running(instance: Path, mode: str):
@@ -52,6 +67,8 @@ def running(instance: Path, mode: str):
                                config=Config(retries={"total_max_attempts": 1}))
         pool_id = cognito.create_user_pool(PoolName="relying parties",
                                            UsernameAttributes=["email"])["UserPool"]["Id"]
+        cognito.create_resource_server(UserPoolId=pool_id, Identifier="orders", Name="Orders", Scopes=[
+            {"ScopeName": "read", "ScopeDescription": "Read orders"}])
         known = {"email": ADDRESS, "email_verified": "true", "phone_number": "+442079460018",
                  "phone_number_verified": "false", "name": "User One"}
         made = cognito.admin_create_user(
