@@ -47,6 +47,7 @@ def running():
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Access-Control-Allow-Origin", "*")  # as hosts of static files have it
             self.end_headers()
             self.wfile.write(body)
 
