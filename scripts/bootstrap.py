@@ -80,10 +80,10 @@ def prepare(*extras):
     return PYTHON
 
 
-def go_on_in_venv(*extras):
-    """Run this script anew with the Python of `.venv`, unless the one at work has the project's libraries."""
+def go_on_in_venv(*extras, needs=("botocore", "sqlalchemy")):
+    """Run this script anew with the Python of `.venv`, unless the one at work has the libraries it needs."""
     sys.path.insert(0, str(ROOT))
-    if importlib.util.find_spec("botocore") and importlib.util.find_spec("sqlalchemy"):
+    if all(importlib.util.find_spec(library) for library in needs):
         return
     python = str(prepare(*extras))
     sys.stdout.flush()

@@ -83,8 +83,11 @@ class Child:
             return False
 
 
-def wait_until_ready(children):
-    """Wait until all of them answer; refuses when one has stopped, or after READY_WITHIN."""
+def wait_until_ready(children, quiet=False):
+    """Wait until all of them answer; refuses when one has stopped, or after READY_WITHIN.
+
+    From then on their output is passed on, unless `quiet`.
+    """
     deadline = time.monotonic() + READY_WITHIN
     for child in children:
         while not child.answers():
@@ -94,7 +97,7 @@ def wait_until_ready(children):
                 fail_with_output(child.name, [*child.lines, silence], 1)
             time.sleep(0.1)
     refuse_stopped(children)  # who answered must be our children, not strangers on their ports
-    for child in children:
+    for child in children if not quiet else []:
         child.release()
 
 

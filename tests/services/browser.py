@@ -1,51 +1,8 @@
-"""A real browser: an installed Chromium, headless, driven by playwright.
+"""A real browser for the tests, the one that scripts/chromium.py finds and starts. Knows no page."""
 
-Owns finding Chromium and starting it. playwright's own browser download is not used. Knows no page.
-"""
-
-import contextlib
-import os
-import shutil
-
-from playwright.sync_api import Browser, sync_playwright
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Runs as root in a container; asks nobody outside for updates, accounts or names.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-def find_chromium() -> tuple[str | None, str]:
-    """Return (the program's path, ""), or (None, what is missing and how to get it).
-
-    AUTHSERVICE_CHROMIUM names a program or path that wins over the usual names.
-    """
-    named = os.environ.get("AUTHSERVICE_CHROMIUM")
-    for name in (named,) if named else NAMES:
-        if path := shutil.which(name):
-            return path, ""
-    if named:
-        return None, f"AUTHSERVICE_CHROMIUM={named}: no such program"
-    return None, "no Chromium found (Debian, Ubuntu: apt install chromium; or set AUTHSERVICE_CHROMIUM)"
+from scripts.chromium import find, running  # noqa: F401  running: for who asks here
 
 
 def missing() -> str:
     """Return why there is no browser for the tests and how to get one; "" where there is one."""
-    return find_chromium()[1]
-
-
-@contextlib.contextmanager
-def running():
-    """Start headless Chromium and yield playwright's Browser; closed afterwards.
-
-    A `browser.new_context()` per test is a fresh profile: no cookies, no storage.
-    """
-    path, reason = find_chromium()
-    if path is None:
-        raise RuntimeError(reason)
-    with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    return find()[1]
