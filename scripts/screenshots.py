@@ -1,8 +1,8 @@
 """Make a picture of every page: python3 scripts/screenshots.py.
 
 Starts the service, the same in strict mode, and the demo site on free ports with an instance of their own, which
-is gone afterwards; goes to each page of pages.py with headless Chromium and takes it in both themes, on a phone
-and on a desktop. Then the folder's index.html shows them side by side. Which pages there are is pages.py's.
+is gone afterwards; goes to each page of pages/ with headless Chromium and takes it in both themes, on a phone
+and on a desktop. Then the folder's index.html shows them side by side. Which pages there are is pages/'s.
 """
 
 import bootstrap  # first: it is what refuses an old Python
@@ -221,7 +221,7 @@ SHEET = """<!doctype html>
 
 
 def contact_sheet(folder: Path) -> str:
-    """An HTML page with every picture that is in the folder, in the order of pages.py."""
+    """An HTML page with every picture that is in the folder, in the order of pages/."""
     rows = []
     for shown in PAGES:
         files = [picture(shown, size, theme) for size in SIZES for theme in THEMES]

@@ -1,6 +1,6 @@
 """Every page is for everybody: axe-core finds nothing on it in either theme, the keyboard reaches everything.
 
-The pages are those of scripts/pages.py, the demo site's among them, in Chromium against running processes.
+The pages are those of scripts/pages, the demo site's among them, in Chromium against running processes.
 """
 
 from pathlib import Path
