@@ -215,31 +215,38 @@ def keys():
 
 @keys.command(with_appcontext=False)
 @click.argument("pool_id", required=False)
+@click.option("--now", "at_once", is_flag=True, help="Sign with them at once: for a key in wrong hands.")
 @plainly
-def rotate(pool_id):
-    """Sign with new keys from now on (all pools, or one); the old public keys stay published as long as needed."""
+def rotate(pool_id, at_once):
+    """Publish new keys (of all pools, or one); they sign as soon as nobody can hold an older list of keys.
+
+    The old public keys stay published until their last token has expired.
+    """
     from authservice.local.accounts import directory
     from authservice.local.tokens import keys as ring
 
     backend = local_backend(config.load())
+    when = "at once" if at_once else f"in {ring.PUBLISHED_FIRST.total_seconds() / 60:.0f} minutes"
     for each in [pool_id] if pool_id else _pool_ids(backend):
-        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each)))
-        click.echo(f"{each}: new keys sign; {len(retired)} old ones stay published until their tokens have expired")
+        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once))
+        click.echo(f"{each}: new keys are published and will sign {when}; {len(retired)} old ones stay published "
+                   "until their tokens have expired")
 
 
 @keys.command("list", with_appcontext=False)
 @plainly
 def list_keys():
-    """Which keys sign, and which are still published."""
-    from sqlalchemy import select
-    from authservice.local.models import SigningKey
+    """Which keys sign, and which are only published."""
+    from authservice.local.accounts import directory
+    from authservice.local.tokens import keys as ring
 
-    def rows(work):
-        return work.db.scalars(select(SigningKey).order_by(SigningKey.pool_id, SigningKey.created_at)).all()
-
-    for key in local_backend(config.load()).run(rows):
-        state = f"published until {key.served_until:%Y-%m-%d %H:%M} UTC" if key.served_until else "signing"
-        click.echo(f"{key.pool_id}  {key.use:6}  {key.kid}  {state}")
+    backend = local_backend(config.load())
+    for pool_id in _pool_ids(backend):
+        for key, signs in backend.run(lambda work: ring.published(work, directory.pool(work, pool_id))):
+            times = [] if signs or key.served_until else [f"signs from {key.signs_from:%Y-%m-%d %H:%M} UTC"]
+            times += [f"published until {key.served_until:%Y-%m-%d %H:%M} UTC"] if key.served_until else []
+            state = ", ".join((["signing"] if signs else []) + times)
+            click.echo(f"{pool_id}  {key.use:6}  {key.kid}  {state}")
 
 
 def _pool_ids(backend) -> list[str]:

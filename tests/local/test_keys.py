@@ -28,8 +28,8 @@ def published(store, pool) -> dict[str, dict]:
     return store.run(lambda call: {jwk["kid"]: jwk for jwk in keys.jwks(call, directory.pool(call, pool.id))})
 
 
-def rotate(store, pool) -> None:
-    store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id)))
+def rotate(store, pool, at_once: bool = True) -> None:
+    store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id), at_once))
 
 
 def verified(store, pool, token: str) -> dict:
@@ -78,6 +78,30 @@ def test_a_rotation_changes_the_signer_and_every_token_that_is_out_still_holds(p
     clock.advance(seconds=1)
     assert refused(get_user, backend, before["AccessToken"]) == EXPIRED_TOKEN
     get_user(backend, app_client.refresh(before["RefreshToken"])["AccessToken"])
+
+
+def test_a_new_key_is_published_before_it_signs(pool, app_client, backend, clock):
+    pool.user()
+    known = published(backend.store, pool)
+    rotate(backend.store, pool, at_once=False)
+    clock.advance(minutes=10, milliseconds=-1)
+    assert header(app_client.tokens()["IdToken"])["kid"] in known
+    seen_by_relying_parties = published(backend.store, pool)
+    assert len(seen_by_relying_parties) == 4
+    clock.advance(milliseconds=1)
+    kid = header(app_client.tokens()["IdToken"])["kid"]
+    assert kid not in known and kid in seen_by_relying_parties
+
+
+def test_a_key_in_wrong_hands_gives_way_at_once_even_to_a_rotation_under_way(pool, app_client, backend, clock):
+    pool.user()
+    rotate(backend.store, pool, at_once=False)
+    waiting = published(backend.store, pool)
+    clock.advance(seconds=1)
+    rotate(backend.store, pool)
+    for minutes in (0, 11):
+        clock.advance(minutes=minutes)
+        assert header(app_client.tokens()["AccessToken"])["kid"] not in waiting
 
 
 def test_an_old_key_stays_published_until_the_last_token_it_signed_has_expired(pool, backend, clock):

@@ -283,7 +283,7 @@ def test_keys_are_rotated_under_load_and_every_token_verifies(pool, app_client, 
 
     def rotate():
         for _ in range(3):
-            store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id)))
+            store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id), at_once=True))
 
     tokens = []
     outcomes = at_once(rotate, *[lambda: tokens.extend(app_client.tokens()["AccessToken"] for _ in range(5))] * 4)

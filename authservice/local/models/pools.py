@@ -167,5 +167,7 @@ class SigningKey(Base):
     private_key: Mapped[bytes] = mapped_column(LargeBinary)
     public_jwk: Mapped[dict] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    signs_from: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    """When it takes over: until then it is published only. None: from the start."""
     served_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    """None while the key signs; afterwards, until when its public half stays published."""
+    """Until when the public half of a key that has a successor stays published; None for the newest key."""

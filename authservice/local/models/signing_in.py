@@ -60,6 +60,10 @@ class SignIn(Base):
     """Whether it came through the OAuth endpoints, whose tokens differ in a few claims."""
     nonce: Mapped[str | None] = mapped_column(String(2048))
     methods: Mapped[list] = mapped_column(JSON, default=list)
+    acr: Mapped[str | None] = mapped_column(String(64))
+    """The name of the level that was reached, where the app asked for one."""
+    claims: Mapped[dict | None] = mapped_column(JSON(none_as_null=True))
+    """What the parameter `claims` asked for by name: {"id_token": [...], "userinfo": [...]}."""
     resource: Mapped[str | None] = mapped_column(String(2048))
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
@@ -95,6 +99,8 @@ class AuthorizationCode(Base):
     nonce: Mapped[str | None] = mapped_column(String(2048))
     code_challenge: Mapped[str | None] = mapped_column(String(128))
     methods: Mapped[list] = mapped_column(JSON, default=list)
+    acr: Mapped[str | None] = mapped_column(String(64))
+    claims: Mapped[dict | None] = mapped_column(JSON(none_as_null=True))
     resource: Mapped[str | None] = mapped_column(String(2048))
     auth_time: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)

@@ -1,7 +1,7 @@
 """A pool's signing keys: one signs its ID tokens, another its access tokens, as in Cognito.
 
-Owns creation, rotation and how long an old public key stays published. Does not own
-the RSA arithmetic (crypto/jwt.py) or the JWKS document's door (oauth/).
+Owns creation, rotation, how long before its first signature a public key is published and how long after its
+last. Does not own the RSA arithmetic (crypto/jwt.py) or the JWKS document's door (oauth/).
 """
 
 from dataclasses import dataclass
@@ -18,59 +18,91 @@ LEEWAY = timedelta(minutes=5)
 """How much longer than its last token an old public key is served, for clocks that differ."""
 
 
+JWKS_CACHED = timedelta(minutes=5)
+"""How long whoever asked for the published keys may go on without asking again."""
+PUBLISHED_FIRST = 2 * JWKS_CACHED
+"""How long a new key is published before it signs: no relying party meets a kid that it cannot know."""
+
+
+@dataclass(frozen=True)
+class OpenedKey:
+    """One key, ready for use: it signs from `signs_from` on, until a newer one does."""
+
+    use: str
+    kid: str
+    private: object
+    public: object
+    jwk: dict
+    signs_from: datetime
+    served_until: datetime | None
+
+    def is_published(self, now: datetime) -> bool:
+        return self.served_until is None or now < self.served_until
+
+
 @dataclass(frozen=True)
 class Ring:
-    """A pool's keys, opened: those that sign by use, and all public ones by (use, kid)."""
+    """A pool's keys, opened, the newest last."""
 
     generation: int
-    signing: dict[str, tuple[str, object]]
-    public: dict[tuple[str, str], tuple[object, dict, datetime | None]]
+    keys: list[OpenedKey]
+
+    def signing(self, use: str, now: datetime) -> OpenedKey:
+        return [key for key in self.keys if key.use == use and key.signs_from <= now][-1]
 
 
-def create(call: Call, pool: Pool) -> None:
-    """Add the two signing keys of a pool; its rows are written with the call."""
+def create(call: Call, pool: Pool, signs_from: datetime | None = None) -> None:
+    """Add two signing keys of a pool; its rows are written with the call."""
     for use in ("id", "access"):
         der = jwt.generate_key()
         private = jwt.load_private(der)
         kid = jwt.key_id(private)
         row = SigningKey(kid=kid, pool_id=pool.id, use=use, public_jwk=jwt.public_jwk(private, kid),
-                         created_at=call.now)
+                         created_at=call.now, signs_from=signs_from)
         call.vault.keep(row, "private_key", der)
         call.db.add(row)
 
 
-def rotate(call: Call, pool: Pool) -> list[str]:
-    """Sign with new keys from now on; answers the kids retired.
+def rotate(call: Call, pool: Pool, at_once: bool = False) -> list[str]:
+    """Publish new keys, which sign once every cache of the published ones has run out; answers the kids retired.
 
-    The old public keys stay published until the last token they signed has expired.
+    `at_once`: they sign from now on, for a key that may be in wrong hands. The old public keys stay published
+    until the last token they signed has expired.
+    Source: OpenID Connect Core section 10.1.1.
     """
     clients = call.db.scalars(select(AppClient).where(AppClient.pool_id == pool.id)).unique().all()
     longest = max([validity.access(c) for c in clients] + [validity.identity(c) for c in clients]
                   + [validity.DEFAULT])
+    takeover = call.now if at_once else call.now + PUBLISHED_FIRST
     retired = call.db.scalars(select(SigningKey).where(SigningKey.pool_id == pool.id,
                                                        SigningKey.served_until.is_(None))).all()
     for key in retired:
-        key.served_until = call.now + longest + LEEWAY
-    create(call, pool)
+        key.served_until = takeover + longest + LEEWAY
+    create(call, pool, takeover)
     pool.key_generation += 1
     return [key.kid for key in retired]
 
 
 def sign(call: Call, pool: Pool, use: str, claims: dict) -> str:
     """A JWT signed by the pool's key for this use (id or access)."""
-    kid, private = _ring(call, pool).signing[use]
-    return jwt.sign(claims, private, kid)
+    key = _ring(call, pool).signing(use, call.now)
+    return jwt.sign(claims, key.private, key.kid)
 
 
 def public(call: Call, pool: Pool, use: str) -> dict[str, object]:
     """{kid: public key} that tokens of this use may be checked with."""
-    return {kid: key for (its_use, kid), (key, _, until) in _ring(call, pool).public.items()
-            if its_use == use and (until is None or until > call.now)}
+    return {key.kid: key.public for key in _ring(call, pool).keys if key.use == use and key.is_published(call.now)}
 
 
 def jwks(call: Call, pool: Pool) -> list[dict]:
     """The public keys to publish, as JWKs."""
-    return [jwk for _, jwk, until in _ring(call, pool).public.values() if until is None or until > call.now]
+    return [key.jwk for key, _ in published(call, pool)]
+
+
+def published(call: Call, pool: Pool) -> list[tuple[OpenedKey, bool]]:
+    """The published keys, the newest last, and of each whether it signs now."""
+    ring = _ring(call, pool)
+    return [(key, key is ring.signing(key.use, call.now)) for key in ring.keys if key.is_published(call.now)]
 
 
 def _ring(call: Call, pool: Pool) -> Ring:
@@ -85,10 +117,12 @@ def _ring(call: Call, pool: Pool) -> Ring:
 def _open(call: Call, pool: Pool) -> Ring:
     rows = call.db.scalars(select(SigningKey).where(SigningKey.pool_id == pool.id)
                            .order_by(SigningKey.created_at, SigningKey.use)).all()
-    signing, published = {}, {}
-    for row in rows:
-        private = jwt.load_private(call.vault.read(row, "private_key"))
-        published[row.use, row.kid] = (private.public_key(), row.public_jwk, row.served_until)
-        if row.served_until is None:
-            signing[row.use] = (row.kid, private)
-    return Ring(pool.key_generation, signing, published)
+    # Of several made at one instant the one without a successor is the newest.
+    rows = sorted(rows, key=lambda row: (row.created_at, row.served_until is None))
+    return Ring(pool.key_generation, [_opened(call, row) for row in rows])
+
+
+def _opened(call: Call, row: SigningKey) -> OpenedKey:
+    private = jwt.load_private(call.vault.read(row, "private_key"))
+    return OpenedKey(row.use, row.kid, private, private.public_key(), row.public_jwk,
+                     row.signs_from or row.created_at, row.served_until)
