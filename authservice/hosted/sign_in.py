@@ -32,8 +32,10 @@ def submit(journey: Journey) -> Response:
 
 def sign_in(journey: Journey, username: str, password: str) -> Response:
     """Sign in by password and go where the answer leads."""
-    answer = journey.call_for_client("InitiateAuth", AuthFlow="USER_PASSWORD_AUTH",
-                                     AuthParameters={"USERNAME": username, "PASSWORD": password})
+    parameters = {"USERNAME": username, "PASSWORD": password}
+    if journey.request.acr_values:
+        parameters["TARGET_ACR_VALUES"] = journey.request.acr_values
+    answer = journey.call_for_client("InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
     return proceed(journey, answer, username)
 
 

@@ -108,12 +108,19 @@ def _check(settings: dict) -> None:
          "Account Recovery Setting cannot use admin_only setting with any other recovery mechanisms."),
         (len(set(names)) < len(names) or len(set(priorities)) < len(priorities),
          "Account Recovery Setting cannot name a recovery mechanism or a priority twice."),
+        (len(set(_level_names(settings))) < 4,
+         "The names of the ACR levels must be unique, those that are not configured included."),
     ]
     for broken, message in rules:
         if broken:
             raise invalid_parameter(message)
     check_tags(settings.get("UserPoolTags", {}), lambda text: CognitoError("UserPoolTaggingException", text))
     _check_tier(settings)
+
+
+def _level_names(settings: dict) -> list[str]:
+    own = settings.get("AcrConfiguration", {})
+    return [own.get(f"Level{level}", {}).get("AcrValue", f"urn:cognito:loa:{level}") for level in range(1, 5)]
 
 
 def _first_factors(settings: dict) -> list[str]:
@@ -126,6 +133,7 @@ def _check_tier(settings: dict) -> None:
     version = settings["LambdaConfig"].get("PreTokenGenerationConfig", {}).get("LambdaVersion", "V1_0")
     essentials = [
         ("Passwordless Sign-In", _first_factors(settings) != ["PASSWORD"]),
+        ("ACR Level Names", bool(settings.get("AcrConfiguration"))),
         ("Password History", settings["Policies"]["PasswordPolicy"].get("PasswordHistorySize", 0) > 0),
         (f"Token Customization with Pre-Token Generation Lambda {version}", version != "V1_0"),
     ]
@@ -242,7 +250,6 @@ def without_effect(settings: dict, mfa: dict) -> list[str]:
             "DcrConfiguration": settings.get("DcrConfiguration", {}).get("EnableStatus") == "Enabled",
             "KeyConfiguration": settings.get("KeyConfiguration", {}).get("KeyType") == "CUSTOMER_MANAGED_KEY",
             "IssuerConfiguration": settings.get("IssuerConfiguration", {}).get("Type") == "UPDATED",
-            "AcrConfiguration": bool(settings.get("AcrConfiguration")),
             **{name: name in mfa for name in ("SmsMfaConfiguration", "EmailMfaConfiguration",
                                               "WebAuthnConfiguration")}}
     return [name for name, used in idle.items() if used]

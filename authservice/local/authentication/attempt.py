@@ -30,6 +30,8 @@ class Attempt:
     """What is proven: `pwd`, `otp`."""
     details: dict = field(default_factory=dict)
     """What the pending challenge must remember."""
+    acr_values: str | None = None
+    """TARGET_ACR_VALUES: the levels the app would like, by name, the best first."""
 
     def subject(self, call: Call) -> bytes:
         """Whose failures are counted for this attempt."""
@@ -58,7 +60,8 @@ def suspend(call: Call, attempt: Attempt, challenge: str, bearer: str | None = N
     row = ChallengeSession(id=digest(session), client_id=attempt.client.id,
                            user_id=attempt.user.id if attempt.user else None, challenge=challenge,
                            expires_at=call.now + validity.challenge(attempt.client))
-    state = {"name": attempt.name, "methods": attempt.methods, "details": attempt.details}
+    state = {"name": attempt.name, "methods": attempt.methods, "details": attempt.details,
+             "acr_values": attempt.acr_values}
     call.vault.keep(row, "state", json.dumps(state))
     call.db.add(row)
     return session
@@ -82,7 +85,8 @@ def resume(call: Call, client: AppClient | None, challenge: str, session: str | 
     state = json.loads(call.vault.read_text(row, "state"))
     client = client or call.db.get(AppClient, row.client_id)
     user = call.db.get(User, row.user_id) if row.user_id else None
-    return Attempt(client, user, state["name"], state["methods"], state["details"]), row
+    return Attempt(client, user, state["name"], state["methods"], state["details"],
+                   state.get("acr_values")), row
 
 
 def spend(call: Call, row: ChallengeSession) -> None:

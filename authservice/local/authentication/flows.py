@@ -110,7 +110,7 @@ def _begin(call: Call, client: AppClient, parameters: dict) -> Attempt:
         if not (client.hides_users or call.caller.is_hosted):
             raise user_not_found()
     triggers.fire(client.pool, "PreAuthentication")
-    return Attempt(client, user, name)
+    return Attempt(client, user, name, acr_values=parameters.get("TARGET_ACR_VALUES"))
 
 
 def _missing(name: str):

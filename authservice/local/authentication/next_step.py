@@ -1,10 +1,10 @@
 """The order of a sign-in, in one place: what must still be proven after the first factor.
 
-Source: Developer Guide, "User pool authentication flow"; "Adding MFA to a user pool".
+Source: Developer Guide, "User pool authentication flow"; "Adding MFA to a user pool"; "Step-up authentication".
 """
 
 from authservice.errors import CognitoError, not_authorized, user_disabled
-from authservice.local.accounts import passwords
+from authservice.local.accounts import assurance, passwords
 from authservice.local.authentication.attempt import Attempt
 from authservice.local.call import Call
 
@@ -28,6 +28,8 @@ def next_step(call: Call, attempt: Attempt) -> str | None:
         return "NEW_PASSWORD_REQUIRED"
     if "otp" in attempt.methods:
         return None
+    if "otp" in assurance.demanded(user, attempt.acr_values):
+        return "SOFTWARE_TOKEN_MFA"
     return second_factor(attempt)
 
 
@@ -40,7 +42,7 @@ def second_factor(attempt: Attempt) -> str | None:
     user, pool = attempt.user, attempt.user.pool
     if pool.mfa_configuration == "OFF":
         return None
-    has_totp = pool.totp_enabled and user.totp_secret is not None
+    has_totp = assurance.can_use_totp(user)
     if pool.mfa_configuration == "OPTIONAL":
         wanted = [user.mfa_preferred] if user.mfa_preferred else list(user.mfa_methods)
         return "SOFTWARE_TOKEN_MFA" if has_totp and "SOFTWARE_TOKEN_MFA" in wanted else None

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from authservice.errors import missing_parameter
 from authservice.local import triggers
-from authservice.local.accounts import lockout
+from authservice.local.accounts import assurance, lockout
 from authservice.local.authentication import next_step
 from authservice.local.authentication.attempt import Attempt
 from authservice.local.authentication.challenges import CHALLENGES
@@ -46,7 +46,8 @@ def proceed(call: Call, attempt: Attempt) -> dict:
 
 def _tokens(call: Call, attempt: Attempt) -> dict:
     triggers.fire(attempt.client.pool, "PreTokenGeneration")
-    family = issue.begin(call, attempt.user, attempt.client, methods=attempt.methods)
+    acr = assurance.reached(attempt.client.pool, attempt.methods) if attempt.acr_values else None
+    family = issue.begin(call, attempt.user, attempt.client, methods=attempt.methods, acr=acr)
     return issue.authentication_result(call, family, issue.new_refresh_token(call, family))
 
 

@@ -15,6 +15,8 @@ from authservice.local.models import AppClient, AuthorizationCode, BrowserSessio
 from authservice.local.tokens import browser_sessions
 
 LIFETIME = timedelta(minutes=5)
+STRICT_LIFETIME = timedelta(seconds=60)
+"""RFC 6749 allows ten minutes, good practice one (OWASP ASVS 10.4.3); Cognito gives five."""
 DOUBLE_CLICK = timedelta(seconds=1)
 """A second use this soon is the app's own impatience, no thief: it is refused, and the first use stands."""
 
@@ -25,10 +27,11 @@ def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
     It has the form of a UUID, as Cognito's has.
     """
     browser_sessions.keep_alive(call, session)
+    lifetime = STRICT_LIFETIME if call.settings.strict_oidc else LIFETIME
     code = call.uuid()
     call.db.add(AuthorizationCode(id=digest(code), client_id=client.id, user=session.user,
                                   user_id=session.user_id, methods=session.methods,
-                                  auth_time=session.auth_time, expires_at=call.now + LIFETIME, **asked))
+                                  auth_time=session.auth_time, expires_at=call.now + lifetime, **asked))
     return code
 
 

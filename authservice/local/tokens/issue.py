@@ -5,17 +5,23 @@ oauth/), nor how long the keys live (keys.py).
 Source: Developer Guide, "Understanding user pool JSON web tokens".
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from authservice.local.accounts import directory, profile
+from authservice.local.accounts import assurance, directory, profile
 from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, Group, Pool, RefreshToken, SignIn, User
 from authservice.local.tokens import keys, validity
 
 API_SCOPE = "aws.cognito.signin.user.admin"
 """The scope of every API sign-in; without it a token cannot call the user operations."""
+PROFILE = {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
+           "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
+"""What OpenID Connect means by the scope `profile` (Core section 5.4)."""
 SCOPED = {"email": {"email", "email_verified"}, "phone": {"phone_number", "phone_number_verified"}}
+DATE = re.compile(r"[0-9]{4}(-[0-9]{2}-[0-9]{2})?")
+"""A date, or a year alone."""
 REFRESH_HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
 """Cognito's refresh tokens look like a JWE of five parts; some clients look for that."""
 
@@ -66,17 +72,17 @@ def access_token(call: Call, sign_in: SignIn) -> str:
         claims["aud"] = sign_in.resource
     claims |= {"client_id": client.id, **_family(call, sign_in), "token_use": "access",
                "scope": " ".join(sign_in.scopes), **_times(call, sign_in, validity.access(client)),
-               "username": user.username}
+               **_strength(sign_in), "username": user.username}
     return keys.sign(call, user.pool, "access", claims)
 
 
 def id_token(call: Call, sign_in: SignIn, **further) -> str:
     """A signed ID token: who the user is, as far as the app client and its scopes may know."""
     user, client = sign_in.user, sign_in.client
-    claims = {"sub": user.id, **_attribute_claims(user, client, sign_in),
+    claims = {"sub": user.id, **_attribute_claims(call, sign_in),
               **_roles(directory.groups_of(call, user)), "iss": issuer(call, user.pool),
               "cognito:username": user.username, "aud": client.id, **_family(call, sign_in), "token_use": "id",
-              **_times(call, sign_in, validity.identity(client)), **further}
+              **_times(call, sign_in, validity.identity(client)), **_strength(sign_in), **further}
     if sign_in.nonce:
         claims["nonce"] = sign_in.nonce
     return keys.sign(call, user.pool, "id", claims)
@@ -103,6 +109,11 @@ def _times(call: Call, sign_in: SignIn, lifetime) -> dict:
     return {"auth_time": int(sign_in.auth_time.timestamp()), "exp": now + int(lifetime.total_seconds()), "iat": now}
 
 
+def _strength(sign_in: SignIn) -> dict:
+    """How strongly the user signed in, where the app asked to know."""
+    return {"acr": sign_in.acr, "amr": assurance.amr(sign_in.methods)} if sign_in.acr else {}
+
+
 def _groups(groups: list[Group]) -> dict:
     return {"cognito:groups": [group.name for group in groups]} if groups else {}
 
@@ -119,19 +130,38 @@ def _roles(groups: list[Group]) -> dict:
     return claims
 
 
-def _attribute_claims(user: User, client: AppClient, sign_in: SignIn) -> dict:
-    names = profile.readable(client)
-    if sign_in.from_domain:
-        names &= names_in_scope(sign_in.scopes, names)
-    return {name: claim_value(name, value) for name, value in user.attributes.items() if name in names}
+def _attribute_claims(call: Call, sign_in: SignIn) -> dict:
+    readable = profile.readable(sign_in.client)
+    if not sign_in.from_domain:
+        return shown(sign_in.user, readable)
+    if call.settings.strict_oidc:
+        return shown_strictly(sign_in, readable, "id_token")
+    return shown(sign_in.user, readable & _names_in_scope(sign_in.scopes, readable))
 
 
-def names_in_scope(scopes: Iterable[str], everything: set[str]) -> set[str]:
-    """Which attributes an ID token of these scopes may carry: all for `profile`, or for `openid` alone."""
+def _names_in_scope(scopes: Iterable[str], everything: set[str]) -> set[str]:
+    """Which attributes Cognito's ID token of these scopes carries: all for `profile`, or for `openid` alone."""
     wanted = [SCOPED[scope] for scope in scopes if scope in SCOPED]
     if "profile" in scopes or not wanted:
         return everything
     return set().union(*wanted)
+
+
+def shown(user: User, names: Iterable[str]) -> dict:
+    """These attributes of the user as claims, as far as he has them."""
+    return {name: claim_value(name, value) for name, value in user.attributes.items() if name in names}
+
+
+def shown_strictly(sign_in: SignIn, readable: set[str], place: str) -> dict:
+    """The attributes that the scopes name, or `claims` for this place (id_token or userinfo), in the form that
+    OpenID Connect gives them; one that cannot take that form is left out (Core sections 5.1, 5.4, 5.5).
+    """
+    by_scope = {**SCOPED, "profile": PROFILE | {name for name in readable if ":" in name}}
+    names = set((sign_in.claims or {}).get(place, [])).union(*(by_scope.get(scope, ()) for scope in sign_in.scopes))
+    claims = shown(sign_in.user, readable & names)
+    forms = {"updated_at": lambda value: isinstance(value, int),
+             "birthdate": lambda value: DATE.fullmatch(value) is not None}
+    return {name: value for name, value in claims.items() if name not in forms or forms[name](value)}
 
 
 def claim_value(name: str, value: str):

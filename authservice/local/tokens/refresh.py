@@ -48,13 +48,13 @@ def reused() -> CognitoError:
     return CognitoError("RefreshTokenReuseException", "Refresh token has been reused.")
 
 
-def successor(call: Call, row: RefreshToken) -> str | None:
-    """The refresh token that takes over from this one, where the app client rotates; else None.
+def successor(call: Call, row: RefreshToken, rotates: bool | None = None) -> str | None:
+    """The refresh token that takes over from this one, where it `rotates` (if None, as the app client says); else None.
 
     It inherits the remaining lifetime. Of two who rotate one token at the same instant one
     wins; within the grace both do.
     """
-    if not row.sign_in.client.rotates:
+    if not (row.sign_in.client.rotates if rotates is None else rotates):
         return None
     if row.rotated_at is None:
         rotation = (update(RefreshToken).where(RefreshToken.id == row.id, RefreshToken.rotated_at.is_(None))
