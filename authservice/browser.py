@@ -21,7 +21,7 @@ from flask.sessions import SecureCookieSession, SessionInterface
 
 JOURNEY_SECONDS = 3600
 SIGNED_IN_SECONDS = 3600  # Developer Guide, "Managed login": valid for one hour, a re-use does not extend it
-FINISHED_SECONDS = 60
+STEPS_SECONDS = 300
 
 
 class SealedSessions(SessionInterface):
@@ -81,6 +81,12 @@ def session_id(pool_id: str) -> str | None:
     return request.cookies.get(_cookies().cookie(f"cognito.{pool_id}")) or None
 
 
+def pool_ids() -> list[str]:
+    """The pools that this browser has a session cookie of, whatever it is worth."""
+    prefix = _cookies().cookie("cognito.")
+    return [name.removeprefix(prefix) for name in request.cookies if name.startswith(prefix)]
+
+
 def sign_out(pool_id: str) -> None:
     """Forget the pool's browser session here. Its end on the server is the caller's."""
     session.clear()
@@ -118,16 +124,26 @@ def drop(name: str) -> None:
         del session[name]
 
 
-def finished(query: str) -> None:
-    """Mark that the sign-in which exactly this authorize query demanded has just happened."""
-    keep("finished", hashlib.sha256(query.encode()).hexdigest(), FINISHED_SECONDS)
+def take_step(step: str, query: str) -> None:
+    """Mark that a step which exactly this authorize query demanded has just happened: signed-in, chosen,
+    consented or denied.
+    """
+    keep("steps", [_digest(query), sorted({*steps_taken(query), step})], STEPS_SECONDS)
 
 
-def just_finished(query: str) -> bool:
-    """Whether that sign-in has just happened; true once, so `prompt=login` neither loops nor is skipped."""
-    mark = kept("finished")
-    drop("finished")
-    return mark == hashlib.sha256(query.encode()).hexdigest()
+def steps_taken(query: str) -> set[str]:
+    """The steps that have just happened for exactly this query."""
+    of, steps = kept("steps") or (None, [])
+    return set(steps) if of == _digest(query) else set()
+
+
+def forget_steps() -> None:
+    """Once the app has its answer no step counts any more: so `prompt=login` neither loops nor is skipped."""
+    drop("steps")
+
+
+def _digest(query: str) -> str:
+    return hashlib.sha256(query.encode()).hexdigest()
 
 
 # Forms

@@ -15,7 +15,8 @@ from werkzeug.routing import BaseConverter
 from authservice import browser
 from authservice.contract import Backend
 from authservice.errors import CognitoError
-from authservice.hosted import authenticator, new_password, recovery, sign_in, sign_up  # noqa: F401  tags
+from authservice.hosted import (account_choice, authenticator, consent, new_password,  # noqa: F401  tags
+                                recovery, sign_in, sign_up)
 from authservice.hosted import plain_pages
 from authservice.hosted.journey import PAGES, Journey, Page
 
@@ -32,10 +33,11 @@ class AnyCase(BaseConverter):
         self.regex = f"(?i:{re.escape(path)})"
 
 
-def create(backend: Backend, read_request: Callable) -> Blueprint:
+def create(backend: Backend, read_request: Callable, read_logout: Callable) -> Blueprint:
     """The pages on this backend.
 
-    `read_request(args)` gives the valid authorize request of a query, or aborts with the answer to a bad one.
+    `read_request(args)` gives the valid authorize request of a query, `read_logout(args)` what a /logout request
+    asks for; each aborts with the answer to a bad one.
     """
     pages = Blueprint("hosted", __name__, template_folder="templates", static_folder="static",
                       static_url_path="/hosted/static")
@@ -53,7 +55,8 @@ def create(backend: Backend, read_request: Callable) -> Blueprint:
 
     for page in PAGES:
         route(page.path, page.path[1:].replace("/", "_"), serve(page), ("GET", "POST"))
-    route("/signedout", "signed_out", lambda: plain_pages.signed_out(backend))
+    route("/signout", "sign_out", lambda: plain_pages.sign_out(read_logout(request.args)))
+    route("/signedout", "signed_out", lambda: plain_pages.signed_out(read_logout(request.args)))
     route("/error", "error", lambda: plain_pages.error(backend))
     route("/confirmUser", "confirm_user", lambda: plain_pages.confirm_user(backend))
 

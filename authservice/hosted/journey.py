@@ -31,20 +31,22 @@ class Page:
     submit: Callable[["Journey"], Response]
     values: Callable[["Journey"], dict]
     challenge: str | None
+    needs_account: bool
 
 
 PAGES: list[Page] = []
 PAGE_OF_CHALLENGE: dict[str, str] = {}
 
 
-def page(path: str, template: str, values: Callable = lambda journey: {}, challenge: str | None = None):
+def page(path: str, template: str, values: Callable = lambda journey: {}, challenge: str | None = None,
+         needs_account: bool = False):
     """Tag the function that does what a page's form asks.
 
-    A page of a `challenge` opens only while that is asked.
+    A page of a `challenge` opens only while that is asked; one that `needs_account`, while somebody is signed in.
     """
 
     def tag(submit: Callable[["Journey"], Response]):
-        PAGES.append(Page(path, template, submit, values, challenge))
+        PAGES.append(Page(path, template, submit, values, challenge, needs_account))
         if challenge:
             PAGE_OF_CHALLENGE[challenge] = path
         return submit
@@ -56,7 +58,7 @@ class Journey:
     """One request to a page, on the way from `/oauth2/authorize` and back to it.
 
     `request` is the valid authorize request: pool_id, client_id, client_name, query, redirect_origin,
-    login_hint. State between two pages lies in the sealed session, bound to the app client it was made for.
+    scopes, login_hint, acr_values, account, is_settled. State between two pages lies in the sealed session, bound to the app client it was made for.
     """
 
     def __init__(self, backend: Backend, authorize_request):
@@ -70,6 +72,8 @@ class Journey:
             browser.check_csrf()
         if page.challenge and (self.challenge or {}).get("name") != page.challenge:
             return self.go("/login", "start-again")
+        if page.needs_account and not self.request.account:
+            return self.go("/login")
         try:
             return page.submit(self) if request.method == "POST" else self.show(page)
         except CognitoError as error:
@@ -100,7 +104,7 @@ class Journey:
     def signed_in(self, session_id: str) -> Response:
         """Put the browser session into the cookie and go back to `/oauth2/authorize`, the only dispatcher."""
         browser.sign_in(self.request.pool_id, session_id)
-        browser.finished(self.request.query)
+        browser.take_step("signed-in", self.request.query)
         onward = self.url("/oauth2/authorize")
         # A form's navigation is held to this page's form-action through every redirect that follows, and the
         # app's callback may redirect to an origin we do not know. So a browser gets a page that begins a new

@@ -1,8 +1,9 @@
-"""Pages that serve no authorize request: signed out, an error's page, the link from a confirmation mail."""
+"""Pages that serve no authorize request: sign out and signed out, an error's page, the link from a confirmation mail."""
 import uuid
 
 from flask import Response, g, render_template, request
 
+from authservice import browser
 from authservice.contract import HOSTED, Backend
 from authservice.errors import CognitoError
 
@@ -13,8 +14,16 @@ CODES = {"redirect_mismatch", "invalid_request", "invalid_client", "unauthorized
          "login_required", "request_not_supported", "request_uri_not_supported"}
 
 
-def signed_out(backend: Backend) -> Response:
-    return _page("signed_out.html")
+def sign_out(leave) -> Response:
+    """Ask whether to sign out; the form goes to /logout, which does it. `leave`: oauth/logout.py's LogoutRequest."""
+    if leave.origin:
+        browser.allow_redirect_to(leave.origin)
+    return _page("sign_out.html", leave=leave)
+
+
+def signed_out(leave) -> Response:
+    """Say that it is done, and lead back to the app where a registered address allows; `leave` as in sign_out."""
+    return _page("signed_out.html", leave=leave)
 
 
 def error(backend: Backend) -> Response:

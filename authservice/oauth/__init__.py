@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from authservice.config import Settings
 from authservice.errors import CognitoError
-from authservice.oauth import answers, authorize, discovery, logout, revoke, token, userinfo
+from authservice.oauth import answers, authorize, authorize_request, discovery, logout, revoke, token, userinfo
 
 LONGEST_BODY = 65_536
 """Bytes of a form (S9)."""
@@ -37,6 +37,7 @@ def create(backend, settings: Settings) -> Blueprint:
     route("/oauth2/revoke", "revoke", revoke.answer, "POST")
     route("/oauth2/userInfo", "userinfo", userinfo.answer, "GET", "POST")
     route("/<pool_id>/.well-known/openid-configuration", "configuration", discovery.configuration, "GET")
+    route("/.well-known/oauth-authorization-server/<pool_id>", "metadata", discovery.configuration, "GET")
     route("/<pool_id>/.well-known/jwks.json", "jwks", discovery.jwks, "GET")
 
     door.before_request(_begin)
@@ -49,9 +50,9 @@ def create(backend, settings: Settings) -> Blueprint:
     return door
 
 
-def authorize_request_reader(backend, settings: Settings) -> Callable:
-    """What the hosted pages read their query with: `read_request(args)` gives an AuthorizeRequest."""
-    return authorize.reader(backend)
+def readers(backend) -> tuple[Callable, Callable]:
+    """What the hosted pages read their query with: an AuthorizeRequest's, and a LogoutRequest's."""
+    return authorize_request.reader(backend), logout.reader(backend)
 
 
 def _begin() -> None:

@@ -5,7 +5,7 @@ reference".
 """
 
 import json
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error
 from flask import Response, g, request
@@ -53,6 +53,12 @@ def address(uri: str, parameters: dict, fragment: bool = False) -> str:
     """A registered URI, as it is written there, with these parameters at its end."""
     sign = "#" if fragment else "&" if "?" in uri else "?"
     return uri + sign + urlencode(parameters, quote_via=quote)
+
+
+def origin(uri: str) -> str:
+    """scheme://host:port of a registered URI; of an app's own scheme, the scheme alone."""
+    scheme, host = urlsplit(uri)[:2]
+    return f"{scheme}://{host}" if scheme in ("http", "https") else f"{scheme}:"
 
 
 def back(redirect_uri: str, parameters: dict, state: str | None, issuer: str,

@@ -8,6 +8,7 @@ Source: RFC 6749 sections 2.3 and 3.2.1; Developer Guide, "Token endpoint".
 import base64
 import binascii
 import hmac
+import re
 from urllib.parse import unquote
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, InvalidRequestError, OAuth2Request
@@ -23,11 +24,15 @@ FLOW_OF_GRANT = {"authorization_code": "code", "implicit": "implicit",
 """The names that AllowedOAuthFlows has for grant types."""
 
 
-class Client(ClientMixin):
-    """An app client's row with the questions Authlib asks it."""
+LOOPBACK = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1\])):[0-9]{1,5}((?:[/?].*)?)")
+"""A redirect URI on the person's own machine, without its port in two groups."""
 
-    def __init__(self, row: AppClient):
-        self.row = row
+
+class Client(ClientMixin):
+    """An app client's row with the questions Authlib asks it. `strict`: what strict mode answers."""
+
+    def __init__(self, row: AppClient, strict: bool = False):
+        self.row, self.strict = row, strict
         self.scopes = row.settings.get("AllowedOAuthScopes", [])
 
     @property
@@ -38,8 +43,16 @@ class Client(ClientMixin):
         """Cognito wants the redirect URI named in every request."""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Byte for byte one of CallbackURLs (A1); nothing is parsed."""
-        return redirect_uri in self.row.settings.get("CallbackURLs", [])
+        """Byte for byte one of CallbackURLs (A1); nothing is parsed.
+
+        In strict mode an app on the person's own machine, which has no secret and a loopback address registered
+        without a port, names the port it was given (RFC 8252 section 7.3).
+        """
+        registered = self.row.settings.get("CallbackURLs", [])
+        if redirect_uri in registered:
+            return True
+        loopback = LOOPBACK.fullmatch(redirect_uri) if self.strict and not self.row.secrets else None
+        return loopback is not None and "".join(loopback.groups()) in registered
 
     def check_response_type(self, response_type: str) -> bool:
         return self.check_grant_type(GRANT_OF_RESPONSE_TYPE.get(response_type, ""))

@@ -9,16 +9,19 @@ import json
 from flask import Response, g
 
 from authservice.contract import ANONYMOUS
+from authservice.local.accounts import assurance
 from authservice.local.call import Call
 from authservice.local.models import Pool
 from authservice.local.tokens import issue, keys
 from authservice.oauth import pools
 
-CACHED_SECONDS = 300
-"""Short, so that a rotation of keys reaches also those who do not ask again for a kid they do not know."""
+CACHED_SECONDS = int(keys.JWKS_CACHED.total_seconds())
+"""Of both documents; a rotation of keys waits until the last of these caches has run out."""
+LANGUAGES = ["de", "en", "es", "fr", "id", "it", "ja", "ko", "nl", "pt-BR", "zh-CN", "zh-TW"]
+"""Of the login pages."""
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
 TOKEN_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "cognito:username",
-                "cognito:groups"]
+                "cognito:groups", "acr", "amr"]
 
 
 def configuration(backend, pool_id: str) -> Response:
@@ -47,29 +50,35 @@ def _answer(backend, pool_id: str, document) -> Response:
 
 
 def _metadata(call: Call, pool: Pool) -> dict:
-    url, issuer = call.settings.public_url, issue.issuer(call, pool)
+    url, issuer, strict = call.settings.public_url, issue.issuer(call, pool), call.settings.strict_oidc
     names = [entry["Name"] for entry in pool.schema]
     attributes = [name for name in names if ":" not in name and name != "sub"]
-    return {
+    implicit = [] if strict else ["implicit"]
+    document = {
         "authorization_endpoint": f"{url}/oauth2/authorize",
         "authorization_response_iss_parameter_supported": True,
-        "claims_parameter_supported": False,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": strict,
         "claims_supported": TOKEN_CLAIMS + attributes,
         "code_challenge_methods_supported": ["S256"],
         "end_session_endpoint": f"{url}/logout",
-        "grant_types_supported": ["authorization_code", "implicit", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", *implicit, "refresh_token", "client_credentials"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "issuer": issuer,
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "prompt_values_supported": ["none", "login", "select_account", *(["consent"] if strict else [])],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "response_modes_supported": ["query", "fragment"],
-        "response_types_supported": ["code", "token"],
+        "response_types_supported": ["code"] if strict else ["code", "token"],
         "revocation_endpoint": f"{url}/oauth2/revoke",
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "scopes_supported": ["openid", "email", "phone", "profile"],
         "subject_types_supported": ["public"],
         "token_endpoint": f"{url}/oauth2/token",
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "ui_locales_supported": LANGUAGES,
         "userinfo_endpoint": f"{url}/oauth2/userInfo",
     }
+    levels = list(assurance.names(pool))
+    return {"acr_values_supported": levels, **document} if levels else document

@@ -5,6 +5,8 @@ new tokens, is asked in local/tokens. A grant reaches the unit of work by `self.
 Source: RFC 6749 section 4, RFC 7636, RFC 8707; Developer Guide, "Token endpoint".
 """
 
+from dataclasses import dataclass
+
 from authlib.oauth2.rfc6749 import (AuthorizationCodeMixin, InvalidGrantError, InvalidRequestError,
                                     InvalidScopeError, TokenMixin, grants)
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -12,12 +14,21 @@ from authlib.oidc.core.util import create_half_hash
 
 from authservice.local import triggers
 from authservice.local.call import Call
-from authservice.local.models import AppClient, AuthorizationCode, RefreshToken, SignIn
+from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, RefreshToken, SignIn
 from authservice.local.tokens import browser_sessions, codes, issue, refresh, validity
-from authservice.oauth import answers
+from authservice.oauth import advice, answers
 
 S256_LENGTH = 43
 """Characters of a SHA-256 in base64url."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What an authorize request ends in: whose browser session, at which level, which claims by name."""
+
+    session: BrowserSession
+    acr: str | None
+    claims: dict | None
 
 
 def token_answer(call: Call, sign_in: SignIn, refresh_token: str | None = None,
@@ -56,14 +67,16 @@ class CodeShown(AuthorizationCodeMixin):
 class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
     """code: a redirect with a code, and its redemption."""
 
-    def create_authorization_response(self, redirect_uri: str, grant_user) -> tuple:
-        """A code for the user of the browser session `grant_user`, in the redirect URI as registered."""
+    def create_authorization_response(self, redirect_uri: str, grant_user: Granted) -> tuple:
+        """A code for the user who is signed in, in the redirect URI as the app wrote it."""
         asked, client = self.request.payload, self.client.row
-        code = codes.new(self.server.call, client, grant_user, redirect_uri=redirect_uri,
+        code = codes.new(self.server.call, client, grant_user.session, redirect_uri=redirect_uri,
                          scopes=self.request.scope.split(), nonce=asked.data.get("nonce"),
-                         code_challenge=asked.data.get("code_challenge"), resource=asked.data.get("resource"))
+                         code_challenge=asked.data.get("code_challenge"), resource=asked.data.get("resource"),
+                         acr=grant_user.acr, claims=grant_user.claims or None)
         issuer = issue.issuer(self.server.call, client.pool)
-        return answers.back(redirect_uri, {"code": code}, asked.state, issuer)
+        return answers.back(redirect_uri, {"code": code}, asked.state, issuer,
+                            fragment=asked.data.get("response_mode") == "fragment")
 
     def query_authorization_code(self, code: str, client) -> CodeShown | None:
         row = codes.find(self.server.call, client.row, code)
@@ -76,7 +89,8 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         call, row, client = self.server.call, self.request.authorization_code.row, self.client
         triggers.fire(client.row.pool, "PreTokenGeneration")
         self.sign_in = issue.begin(call, row.user, client.row, row.scopes, row.auth_time, from_domain=True,
-                                   nonce=row.nonce, methods=row.methods, resource=row.resource)
+                                   nonce=row.nonce, methods=row.methods, acr=row.acr, claims=row.claims,
+                                   resource=row.resource)
         # Whoever named no scope got all of the client's; whoever named them all is told once more.
         everything = scope == client.get_allowed_scope(None)
         return token_answer(call, self.sign_in, issue.new_refresh_token(call, self.sign_in),
@@ -119,13 +133,13 @@ class ImplicitGrant(grants.ImplicitGrant):
         """A browser brings the request, so nobody can prove himself; the redirect URI is what binds it."""
         return self.server.query_client(self.request.payload.client_id)
 
-    def create_authorization_response(self, redirect_uri: str, grant_user) -> tuple:
-        call, asked, client = self.server.call, self.request.payload, self.client.row
+    def create_authorization_response(self, redirect_uri: str, grant_user: Granted) -> tuple:
+        call, asked, client, session = self.server.call, self.request.payload, self.client.row, grant_user.session
         triggers.fire(client.pool, "PreTokenGeneration")
-        browser_sessions.keep_alive(call, grant_user)
-        sign_in = issue.begin(call, grant_user.user, client, self.request.scope.split(), grant_user.auth_time,
-                              from_domain=True, nonce=asked.data.get("nonce"), methods=grant_user.methods,
-                              resource=asked.data.get("resource"))
+        browser_sessions.keep_alive(call, session)
+        sign_in = issue.begin(call, session.user, client, self.request.scope.split(), session.auth_time,
+                              from_domain=True, nonce=asked.data.get("nonce"), methods=session.methods,
+                              acr=grant_user.acr, resource=asked.data.get("resource"))
         answer = token_answer(call, sign_in, scope=None if asked.scope else self.request.scope)
         return answers.back(redirect_uri, answer, asked.state, issue.issuer(call, client.pool), fragment=True)
 
@@ -158,7 +172,17 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
         triggers.fire(self.client.row.pool, "PreTokenGeneration")
         asked, granted = self.request.payload.scope, refresh_token.get_scope()
         differs = asked and set(asked.split()) != set(granted.split())
-        return token_answer(call, row.sign_in, refresh.successor(call, row), granted if differs else None)
+        return token_answer(call, row.sign_in, refresh.successor(call, row, self._rotates()),
+                            granted if differs else None)
+
+    def _rotates(self) -> bool:
+        """In strict mode every client without a secret rotates, whatever its setting (RFC 9700 section 2.2.2)."""
+        client = self.client.row
+        if client.rotates or client.secrets:
+            return client.rotates
+        if not self.server.call.settings.strict_oidc:
+            advice.give(client.id, advice.NO_ROTATION)
+        return self.server.call.settings.strict_oidc
 
     def revoke_old_credential(self, refresh_token: RefreshShown) -> None:
         """Done: refresh.successor has ended the old one, where the app client rotates."""

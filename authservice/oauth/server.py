@@ -85,7 +85,7 @@ class Server(AuthorizationServer):
 
     def query_client(self, client_id: str) -> clients.Client | None:
         row = pools.find_client(self.call, client_id)
-        return row and clients.Client(row)
+        return row and clients.Client(row, self.call.settings.strict_oidc)
 
     def authenticate_client(self, request: Request, methods, endpoint="token") -> clients.Client:
         return clients.authenticate(self.call, request)

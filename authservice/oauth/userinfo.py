@@ -1,7 +1,8 @@
 """/oauth2/userInfo: the user's claims for an access token with the scope openid.
 
-Owns which claims a scope shows and how the values are written. Differs: POST is answered too, as OpenID
-Connect wants, and the challenge begins with the scheme's name.
+Owns which claims a scope shows in Cognito's way, and the refusals; the strict claims are those of
+local/tokens/issue.py. Differs: POST is answered too, as OpenID Connect wants, and the challenge begins with the
+scheme's name.
 Source: OpenID Connect Core section 5.3, RFC 6750; Developer Guide, "UserInfo endpoint".
 """
 
@@ -17,17 +18,18 @@ from authservice.local.models import SignIn
 from authservice.local.tokens import check, issue
 from authservice.oauth import pools
 
-PROFILE = {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
-           "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"}
 BAD_REQUEST = (400, "invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
 BAD_TOKEN = (401, "invalid_token",
              "Access token is expired, disabled, or deleted, or the user has globally signed out.")
 NO_OPENID = (401, "invalid_token", "Access token does not contain openid scope")
+NO_OPENID_STRICT = (403, "insufficient_scope", "Access token does not contain openid scope")
 
 
 def answer(backend) -> Response:
     """The claims as JSON, or the refusal RFC 6750 section 3 describes, in Cognito's words."""
     token = _bearer()
+    if token is None and backend.settings.strict_oidc and not _tries():
+        return _challenge()
     if token is None:
         return _refuse(*BAD_REQUEST)
     try:
@@ -46,18 +48,31 @@ def _bearer() -> str | None:
     return given[0] if len(given) == 1 and given[0] and "access_token" not in request.args else None
 
 
+def _tries() -> bool:
+    """Whether the request has anything that could be meant as a token."""
+    return "Authorization" in request.headers or "access_token" in request.values
+
+
 def _claims_of(call: Call, token: str) -> Response:
     sign_in = check.signed_in(call, token, scope=None)
     g.client_id, g.pool_id = sign_in.client_id, sign_in.user.pool_id  # for the log
     if not pools.answers_here(call, sign_in.user.pool_id):
         return _refuse(*BAD_TOKEN)
     if "openid" not in sign_in.scopes:
-        return _refuse(*NO_OPENID)
-    return Response(json.dumps(claims(sign_in)), content_type="application/json")
+        return _refuse(*(NO_OPENID_STRICT if call.settings.strict_oidc else NO_OPENID))
+    claims = strict_claims(sign_in) if call.settings.strict_oidc else cognito_claims(sign_in)
+    return Response(json.dumps(claims), content_type="application/json")
 
 
-def claims(sign_in: SignIn) -> dict:
-    """What the app may know of the user: by its scopes, and of that what it may read."""
+def strict_claims(sign_in: SignIn) -> dict:
+    """What OpenID Connect's scopes and `claims` show, in its types; `username`, Cognito's own, with `profile`."""
+    user = sign_in.user
+    username = {"username": user.username} if "profile" in sign_in.scopes else {}
+    return {"sub": user.id, **issue.shown_strictly(sign_in, profile.readable(sign_in.client), "userinfo"), **username}
+
+
+def cognito_claims(sign_in: SignIn) -> dict:
+    """What the app may know of the user in Cognito's way: by its scopes, and of that what it may read."""
     user = sign_in.user
     names = _names_in_scope(set(sign_in.scopes), profile.readable(sign_in.client))
     shown = {name: _shown(name, value) for name, value in user.attributes.items() if name in names}
@@ -69,7 +84,7 @@ def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
     if not scopes & {"profile", *issue.SCOPED}:
         return readable
     custom = {name for name in readable if ":" in name}
-    by_scope = {**issue.SCOPED, "profile": PROFILE | custom}
+    by_scope = {**issue.SCOPED, "profile": issue.PROFILE | custom}
     return readable & set().union(*(names for scope, names in by_scope.items() if scope in scopes))
 
 
@@ -78,8 +93,16 @@ def _shown(name: str, value: str):
     return value if name in profile.VERIFIED.values() else issue.claim_value(name, value)
 
 
+def _challenge() -> Response:
+    """Who shows nothing is told the scheme and no error (RFC 6750 section 3.1)."""
+    g.outcome = "no token"
+    return Response("", 401, headers={"WWW-Authenticate": "Bearer"})
+
+
 def _refuse(status: int, error: str, description: str) -> Response:
     g.outcome = error
     challenge = f'Bearer error="{error}", error_description="{description}"'
+    if error == "insufficient_scope":
+        challenge += ', scope="openid"'
     return Response(json.dumps({"error": error, "error_description": description}), status,
                     content_type="application/json", headers={"WWW-Authenticate": challenge})

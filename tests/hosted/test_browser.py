@@ -28,8 +28,9 @@ class Shop:
         app.add_url_rule("/token", "token", browser.csrf_token)
         app.add_url_rule("/form", "form", self.form, methods=["POST"])
         app.add_url_rule("/page", "page", self.page)
-        app.add_url_rule("/finished/<query>", "finished", self.finished)
-        app.add_url_rule("/just/<query>", "just", lambda query: {"value": browser.just_finished(query)})
+        app.add_url_rule("/step/<step>/<query>", "step", self.step)
+        app.add_url_rule("/steps/<query>", "steps", lambda query: {"value": sorted(browser.steps_taken(query))})
+        app.add_url_rule("/forget", "forget", self.forget)
 
     def keep(self, value, seconds):
         browser.keep("value", value, seconds)
@@ -54,9 +55,13 @@ class Shop:
         browser.allow_redirect_to("http://localhost:3000")
         return "<p>page</p>"
 
-    def finished(self, query):
-        browser.finished(query)
-        return "finished"
+    def step(self, step, query):
+        browser.take_step(step, query)
+        return "taken"
+
+    def forget(self):
+        browser.forget_steps()
+        return "forgotten"
 
     def get(self, path: str):
         return self.client.get(path, base_url=self.url)
@@ -172,15 +177,16 @@ def test_a_token_of_another_browser_is_refused(shop):
     assert shop.app.test_client().post("/form", data={"_csrf": ""}).status_code == 403
 
 
-def test_a_finished_sign_in_is_known_once_and_for_its_own_request_only(shop):
-    shop.get("/finished/a=1")
-    assert shop.value("/just/a=1") is True
-    assert shop.value("/just/a=1") is False
-    shop.get("/finished/a=1")
-    assert shop.value("/just/a=2") is False
-    shop.get("/finished/a=1")
-    shop.now += 61
-    assert shop.value("/just/a=1") is False
+def test_the_steps_of_a_request_are_known_for_it_alone_until_they_are_forgotten(shop):
+    shop.get("/step/signed-in/a=1")
+    shop.get("/step/consented/a=1")
+    assert shop.value("/steps/a=1") == ["consented", "signed-in"]
+    assert shop.value("/steps/a=2") == []
+    shop.get("/forget")
+    assert shop.value("/steps/a=1") == []
+    shop.get("/step/chosen/a=1")
+    shop.now += 300
+    assert shop.value("/steps/a=1") == []
 
 
 def test_html_has_the_headers_of_a_login_page(shop):

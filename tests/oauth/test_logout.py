@@ -5,14 +5,15 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from tests.oauth.provider import CALLBACK, SIGNED_OUT, answer_of, error_page
+from tests.hosted.page import Page
+from tests.oauth.provider import CALLBACK, PKCE, SIGNED_OUT, add_user, answer_of, error_page
 
 
 def is_signed_in(provider, cookie: str) -> bool:
     """Whether a copy of the cookie still signs in."""
     browser = requests.Session()
     browser.cookies.set(f"cognito.{provider.pool_id}", cookie)
-    return "code" in answer_of(provider.authorize(browser, prompt="none"))
+    return "code" in answer_of(provider.authorize(browser, prompt="none", **PKCE))
 
 
 @pytest.fixture
@@ -63,14 +64,80 @@ def test_a_hint_that_has_expired_is_still_a_hint(provider, browser):
     assert response.headers["Location"] == SIGNED_OUT
 
 
-def test_the_standards_way_needs_a_hint_that_is_genuine_and_the_clients_own(provider, browser, cookie):
+def test_a_hint_that_is_not_genuine_or_another_clients_is_refused(provider, browser, cookie):
     tokens = provider.tokens(browser=browser)
     other = provider.tokens(provider.clients["server"], browser=browser)["id_token"]
     changed = tokens["id_token"][:-4] + "AAAA"
-    for hint in (None, "", "forged", tokens["access_token"], changed, other, "a.bnVsbA.c"):
+    for hint in ("forged", tokens["access_token"], changed, other, "a.bnVsbA.c"):
         response = logout(provider, browser, id_token_hint=hint, post_logout_redirect_uri=SIGNED_OUT)
         assert error_page(response) in ("invalid_request", "invalid_client")
     assert is_signed_in(provider, cookie)
+
+
+def question(provider, browser, response) -> Page:
+    """The page that asks whether to sign out, to which the answer leads."""
+    assert (response.status_code, response.headers["Location"].partition("?")[0]) == (302, "/signout")
+    page = provider.get(response.headers["Location"], browser)
+    assert page.status_code == 200
+    return Page(page.status_code, page.headers, page.text)
+
+
+def say_yes(provider, browser, page: Page, **changed):
+    form = page.form_of("Sign out")
+    values = {element.get("name"): element.get("value") for element in form.all("input")}
+    return browser.post(provider.url + form.get("action"), data={**values, **changed}, allow_redirects=False)
+
+
+def test_who_proves_nothing_makes_us_ask_the_person_first(provider, browser, cookie):
+    client = {"client_id": provider.web["ClientId"]}
+    back = {"post_logout_redirect_uri": SIGNED_OUT, "state": "s"}
+    for given in ({}, {"state": "s"}, client, {**client, **back}, {**back, "id_token_hint": ""}):
+        page = question(provider, browser, provider.get("/logout", browser, params=given))
+        assert is_signed_in(provider, cookie)
+    assert error_page(say_yes(provider, browser, page, _csrf="forged")) == "invalid_request"
+    assert is_signed_in(provider, cookie)
+    response = say_yes(provider, browser, page)
+    assert (response.status_code, response.headers["Location"]) == (303, "/signedout")  # nobody's address
+    assert not is_signed_in(provider, cookie)
+
+
+def test_after_a_yes_the_person_goes_on_to_the_address_registered_for_the_app(provider, browser, cookie):
+    response = logout(provider, browser, post_logout_redirect_uri=SIGNED_OUT, state="a b")
+    page = question(provider, browser, response)
+    assert "form-action 'self' http://localhost:3000;" in page.headers["Content-Security-Policy"]
+    response = say_yes(provider, browser, page)
+    assert (response.status_code, response.headers["Location"]) == (303, f"{SIGNED_OUT}?state=a%20b")
+    assert not is_signed_in(provider, cookie)
+
+
+def test_a_real_browser_goes_on_from_a_page(provider, browser):
+    page = question(provider, browser, logout(provider, browser, post_logout_redirect_uri=SIGNED_OUT))
+    browser.headers["Sec-Fetch-Mode"] = "navigate"
+    response = say_yes(provider, browser, page)
+    assert response.headers["Location"].startswith("/signedout?")
+    assert f'content="0; url={SIGNED_OUT}"' in provider.get(response.headers["Location"], browser).text
+
+
+def test_the_hint_of_somebody_else_than_who_is_signed_in_makes_us_ask(provider, browser, cookie):
+    add_user(provider.backend, provider.pool_id, "user-2@example.com", email_verified="true")
+    hint = provider.tokens(browser=provider.browser("user-2@example.com"))["id_token"]
+    question(provider, browser, logout(provider, browser, id_token_hint=hint, post_logout_redirect_uri=SIGNED_OUT))
+    assert is_signed_in(provider, cookie)
+
+
+def test_a_hint_without_an_address_ends_the_session_on_our_own_page(provider, browser, cookie):
+    hint = provider.tokens(browser=browser)["id_token"]
+    response = provider.get("/logout", browser, params={"id_token_hint": hint})
+    assert response.headers["Location"] == "/signedout" and not is_signed_in(provider, cookie)
+    assert provider.get("/signedout", browser).status_code == 200
+
+
+@pytest.mark.parametrize("oidc", ["strict"])
+def test_strict_mode_asks_in_cognitos_way_too(provider, browser, cookie):
+    page = question(provider, browser, logout(provider, browser, logout_uri=SIGNED_OUT))
+    assert is_signed_in(provider, cookie)
+    assert say_yes(provider, browser, page).headers["Location"] == SIGNED_OUT
+    assert not is_signed_in(provider, cookie)
 
 
 @pytest.mark.parametrize("uri", [SIGNED_OUT + "/", SIGNED_OUT + "?x", "http://evil.example/",
@@ -84,19 +151,13 @@ def test_an_address_that_is_not_registered_is_never_redirected_to(provider, brow
     assert is_signed_in(provider, cookie)
 
 
-def test_without_an_address_it_ends_on_our_own_page(provider, browser, cookie):
-    response = logout(provider, browser)
-    assert response.headers["Location"] == "/signedout" and not is_signed_in(provider, cookie)
-    assert provider.get("/signedout", browser).status_code == 200
-
-
 def test_a_pools_own_host_needs_no_client(provider, browser, cookie):
-    response = provider.get("/logout", browser, headers={"Host": "shop.localhost"})
-    assert response.headers["Location"] == "/signedout" and not is_signed_in(provider, cookie)
+    browser.headers["Host"] = "shop.localhost"
+    say_yes(provider, browser, question(provider, browser, provider.get("/logout", browser)))
+    assert not is_signed_in(provider, cookie)
 
 
-def test_who_names_nobody_or_an_unknown_client_gets_the_error_page(provider, browser, cookie):
-    assert error_page(provider.get("/logout", browser)) == "invalid_request"
+def test_who_names_an_unknown_client_or_nobodys_address_gets_the_error_page(provider, browser, cookie):
     nameless = provider.get("/logout", browser, params={"logout_uri": SIGNED_OUT})
     assert error_page(nameless) == "redirect_mismatch"
     assert error_page(provider.get("/logout", browser, params={"client_id": "unknown"})) == "invalid_client"

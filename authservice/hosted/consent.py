@@ -1,0 +1,17 @@
+"""Consent: does the person want the app to know what it asks for?
+
+Shown where the app asks for it (`prompt=consent`) and the provider is strict; Cognito has no such page.
+Source: OpenID Connect Core section 3.1.2.4.
+"""
+from flask import Response, request
+
+from authservice import browser
+from authservice.hosted.journey import Journey, page
+
+
+@page("/consent", "consent.html", needs_account=True)
+def decide(journey: Journey) -> Response:
+    """Take the answer back to the dispatcher; anything but a clear yes is a no."""
+    allowed = request.form.get("decision") == "allow"
+    browser.take_step("consented" if allowed else "denied", journey.request.query)
+    return journey.go("/oauth2/authorize")
