@@ -63,7 +63,7 @@ def _hang_local_doors(app: Flask, backend, settings: config.Settings) -> None:
     seal = backend.sealer
     app.session_interface = browser.SealedSessions(
         lambda plain: seal.seal(plain, "cookie login"), lambda sealed: seal.open(sealed, "cookie login"),
-        settings.https, lambda: clock().timestamp())
+        settings.https, lambda: clock().timestamp(), settings.hsts)
     app.register_blueprint(oauth.create(backend, settings))
     app.register_blueprint(hosted.create(backend, *oauth.readers(backend)))
     if outbox.enabled(settings):

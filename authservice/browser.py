@@ -29,12 +29,13 @@ class SealedSessions(SessionInterface):
 
     `seal` and `open` are authenticated encryption bound to this purpose; `open` raises on anything it did not
     seal. `https` says how the service is reached from outside (from the public URL, never from the request:
-    behind a proxy the request is plain http). `clock` gives seconds since the epoch.
+    behind a proxy the request is plain http). `clock` gives seconds since the epoch. `hsts` says whether pages
+    bind the browser to https.
     """
 
     def __init__(self, seal: Callable[[bytes], bytes], open: Callable[[bytes], bytes], https: bool = False,
-                 clock: Callable[[], float] = time.time):
-        self.seal, self.open, self.https, self.clock = seal, open, https, clock
+                 clock: Callable[[], float] = time.time, hsts: bool = False):
+        self.seal, self.open, self.https, self.clock, self.hsts = seal, open, https, clock, hsts
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         cookie = request.cookies.get(self.cookie("login"), "")
@@ -193,7 +194,7 @@ def secure_headers(response: Response) -> Response:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
     }
-    if _cookies().https:
+    if _cookies().hsts:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     for name, value in headers.items():
         response.headers.setdefault(name, value)

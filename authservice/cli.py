@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 from functools import wraps
-from urllib.parse import urlsplit
 
 import click
 from flask.cli import FlaskGroup
@@ -71,26 +70,30 @@ def local_backend(settings: Settings):
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=int, help="TCP port (default 8400).")
 @click.option("--workers", type=int, help="Worker processes (default 1).")
+@click.option("--tls", is_flag=True, help="Serve https, with a local certificate authority under instance/tls.")
 @plainly
-def serve(host, port, workers):
+def serve(host, port, workers, tls):
     """Serve by granian until interrupted.
 
     \b
     Examples:
       authservice serve --port 9000
+      authservice serve --tls
       AUTHSERVICE_ACCESS_KEYS=AKIDEXAMPLE:secret authservice serve --host 0.0.0.0 --workers 2
     """
-    given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value}
-    settings = config.load(**given)
+    given = {"host": host, "port": port, "workers": workers, "tls": tls}
+    settings = config.load(**{name: value for name, value in given.items() if value})
     check_posture(settings)
     _check_port_is_free(settings)
-    for name in ("host", "port", "public_url"):  # the worker processes read the settings anew
+    for name in ("host", "port", "tls", "public_url"):  # the worker processes read the settings anew
         os.environ[f"AUTHSERVICE_{name.upper()}"] = str(getattr(settings, name))
     _prepare(settings)
-    for line in posture(settings):
+    certificate = _certificate(settings, settings.host)
+    for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)
     sys.stdout.flush()
-    _run_granian(settings)
+    _run_granian("authservice:create_app", settings.host, settings.port, certificate, workers=settings.workers,
+                 workers_kill_timeout=STOP_SECONDS)
 
 
 def _prepare(settings: Settings) -> None:
@@ -121,7 +124,7 @@ def posture(settings: Settings) -> list[str]:
         lines.append("admin operations: any credentials are accepted, from this machine only (development)")
         if settings.backend == "cognito":
             lines.append("they are forwarded with your own AWS credentials")
-        if urlsplit(settings.public_url).hostname not in config.LOOPBACK:
+        if not settings.for_this_machine:
             lines.append("before a proxy brings guests from elsewhere, set AUTHSERVICE_ACCESS_KEYS=ID:SECRET")
     if settings.backend == "local" and outbox.enabled(settings):
         lines.append(f"messages: shown at {settings.public_url}/outbox, not sent (development)")
@@ -139,13 +142,22 @@ def _check_port_is_free(settings: Settings) -> None:
                                 "choose another --port") from None
 
 
-def _run_granian(settings: Settings) -> None:
+def _certificate(settings: Settings, host: str):
+    """What to serve https with, made where it is missing; None without the setting `tls`."""
+    if not settings.tls:
+        return None
+    from authservice import tls
+    return tls.prepare(settings.instance, tls.wanted_names(settings, host))
+
+
+def _run_granian(app: str, host: str, port: int, certificate, **more) -> None:
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import Interfaces, SSLProtocols
     from granian.log import LogLevels
-    Granian("authservice:create_app", address=_address(settings.host), port=settings.port, interface=Interfaces.WSGI,
-            factory=True, workers=settings.workers, blocking_threads=THREADS, log_level=LogLevels.warning,
-            workers_kill_timeout=STOP_SECONDS).serve()
+    file = certificate.served if certificate else None
+    Granian(app, address=_address(host), port=port, interface=Interfaces.WSGI, factory=True,
+            blocking_threads=THREADS, log_level=LogLevels.warning, ssl_cert=file, ssl_key=file,
+            ssl_protocol_min=SSLProtocols.tls12, **more).serve()
 
 
 def _address(host: str) -> str:
@@ -283,12 +295,15 @@ def prune():
 @cli.command(with_appcontext=False)
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", type=int, default=8401, help="TCP port.")
+@click.option("--tls", is_flag=True, help="Serve https, and expect it of the service.")
 @plainly
-def demo(host, port):
+def demo(host, port, tls):
     """Serve the demo site, a small application that signs its users in here."""
-    os.environ.setdefault("AUTHSERVICE_PUBLIC_URL", config.load().public_url)
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-    Granian("authservice.demo:create_app", address=_address(host), port=port, interface=Interfaces.WSGI,
-            factory=True, workers=1, blocking_threads=THREADS, log_level=LogLevels.warning).serve()
+    settings = config.load(**({"tls": True} if tls else {}))
+    certificate = _certificate(settings, host)
+    known = {"PUBLIC_URL": settings.public_url, "DEMO_URL": settings.demo_url}
+    if certificate:
+        known["DEMO_CA"] = str(certificate.authority)
+    for name, value in known.items():  # all that the site learns of us, unless it was told otherwise
+        os.environ.setdefault(f"AUTHSERVICE_{name}", value)
+    _run_granian("authservice.demo:create_app", host, port, certificate, workers=1)

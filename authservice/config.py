@@ -9,6 +9,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -30,6 +31,8 @@ class Settings:
     backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
     host: str = setting("127.0.0.1", "address to listen on; anything but loopback needs access_keys")
     port: int = setting(8400, "TCP port to listen on")
+    tls: bool = setting(False, "serve https with a certificate of our own making, in the folder tls of the instance; "
+                        "else https is a proxy's to end")
     workers: int = setting(1, "worker processes")
     region: str = setting("us-east-1", "region named in ARNs and in new pool ids")
     account_id: str = setting("000000000000", "AWS account id named in ARNs")
@@ -71,6 +74,17 @@ class Settings:
         return self.public_url.startswith("https://")
 
     @property
+    def for_this_machine(self) -> bool:
+        """Whether guests reach us under a name of the machine they sit at."""
+        return is_loopback_name(urlsplit(self.public_url).hostname)
+
+    @property
+    def hsts(self) -> bool:
+        """Whether browsers are told to use nothing but https here. Never under this machine's own names, where
+        they would refuse plain http on every other port too."""
+        return self.https and not self.for_this_machine
+
+    @property
     def keys_by_id(self) -> dict[str, str]:
         """The access keys as {access key id: secret}."""
         keys = dict(pair.strip().partition(":")[::2] for pair in self.access_keys.split(",") if self.access_keys)
@@ -80,6 +94,10 @@ class Settings:
 
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def is_loopback_name(host: str) -> bool:
+    return host in LOOPBACK or host.endswith(".localhost")
 
 
 def load(**given) -> Settings:
@@ -93,9 +111,11 @@ def load(**given) -> Settings:
     for name in values:
         if name not in known:
             raise SettingsError(f"{name}: no such setting (known: {', '.join(sorted(known))})")
-    if not values.get("public_url"):
-        values["public_url"] = f"http://localhost:{values.get('port') or Settings.port}"
-    settings = Settings(**{name: _typed(known[name], value) for name, value in values.items()})
+    values = {name: _typed(known[name], value) for name, value in values.items()}
+    scheme = "https" if values.get("tls") else "http"
+    for name, port in (("public_url", values.get("port") or Settings.port), ("demo_url", 8401)):
+        values[name] = values.get(name) or f"{scheme}://localhost:{port}"
+    settings = Settings(**values)
     _check(settings)
     return settings
 
@@ -112,10 +132,16 @@ def _from_environment(known: dict) -> dict:
     return {name: value for name, value in named.items() if value is not None}
 
 
+SWITCH = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False,
+          "": False}
+
+
 def _typed(known, value):
     try:
+        if isinstance(known.default, bool):
+            return SWITCH[str(value).lower()]
         return type(known.default)(value)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         wanted = type(known.default).__name__
         raise SettingsError(f"{known.name}: {value!r} is not {wanted}; it is the {known.metadata['meaning']}") from None
 
@@ -129,4 +155,17 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"public_url: {settings.public_url!r} must start with http:// or https://")
     if settings.public_url.endswith("/"):
         raise SettingsError("public_url: leave out the slash at the end")
+    for name in ("public_url", "demo_url"):
+        _check_names_a_host(name, getattr(settings, name))
+    if settings.tls and not settings.https:
+        raise SettingsError(f"public_url: {settings.public_url!r} must start with https://, since tls is on")
     settings.keys_by_id
+
+
+def _check_names_a_host(name: str, url: str) -> None:
+    try:
+        found = urlsplit(url).hostname
+    except ValueError:
+        found = None
+    if not found:
+        raise SettingsError(f"{name}: {url!r} names no host")

@@ -22,6 +22,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "this_machine": set(),
     "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
+    "tls": {"config", "crypto"},
     "cognito": {"contract", "errors", "config"},
     "local": {"contract", "errors", "crypto", "config"},
     "oauth": {"local", "browser", "errors", "config", "contract", "crypto"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {  # the room's own modules besides
 ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "logs", "demo", "cognito.domain"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}}
+           "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"}}
 """Libraries with one place."""
 
 

@@ -41,7 +41,7 @@ def create(backend, settings: Settings) -> Blueprint:
     route("/<pool_id>/.well-known/jwks.json", "jwks", discovery.jwks, "GET")
 
     door.before_request(_begin)
-    door.after_request(lambda answer: answers.dress(answer, settings.https,
+    door.after_request(lambda answer: answers.dress(answer, settings.hsts,
                                                     open_to_scripts=request.endpoint not in BY_BROWSER))
     door.register_error_handler(OAuth2Error, answers.refusal)
     door.register_error_handler(CognitoError, _refuse)

@@ -89,12 +89,12 @@ def refusal(error: OAuth2Error | CognitoError) -> Response:
     return response(*error())
 
 
-def dress(answer: Response, https: bool, open_to_scripts: bool) -> Response:
+def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:
     """Add the headers every answer has; what an endpoint has set itself stays."""
     headers = {**COMMON, "x-amz-cognito-request-id": g.request_id}
     if "Cache-Control" not in answer.headers:
         headers |= NEVER_CACHED
-    if https:
+    if hsts:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if open_to_scripts:
         headers |= CORS

@@ -11,12 +11,12 @@ POOL = "us-east-1_AbC123xYz"
 class Shop:
     """A small app that shows what browser.py does, with a clock that only tests move."""
 
-    def __init__(self, https: bool = False, key: bytes = bytes(32)):
+    def __init__(self, https: bool = False, key: bytes = bytes(32), hsts: bool = False):
         self.now, sealer = 1_000_000.0, Sealer(key)
         self.app = app = Flask("shop")
         app.session_interface = browser.SealedSessions(
             lambda plain: sealer.seal(plain, "login"), lambda sealed: sealer.open(sealed, "login"), https,
-            lambda: self.now)
+            lambda: self.now, hsts)
         app.after_request(browser.secure_headers)
         self.url = "https://localhost" if https else "http://localhost"
         self.client = app.test_client()
@@ -200,8 +200,10 @@ def test_html_has_the_headers_of_a_login_page(shop):
     assert "Content-Security-Policy" not in shop.get("/kept").headers
 
 
-def test_html_under_https_demands_https_from_then_on():
-    assert Shop(https=True).get("/page").headers["Strict-Transport-Security"].startswith("max-age=31536000")
+def test_html_demands_https_from_then_on_where_it_is_to():
+    headers = Shop(https=True, hsts=True).get("/page").headers
+    assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+    assert "Strict-Transport-Security" not in Shop(https=True).get("/page").headers
 
 
 @pytest.mark.parametrize("origin, source", [

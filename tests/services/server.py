@@ -7,7 +7,9 @@ database or seed it: that is `command(instance, "db", "upgrade")` and `command(i
 import contextlib
 import http.client
 import os
+import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -20,7 +22,8 @@ from tests.services import free_port
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN = 60  # seconds
 STOP_WITHIN = 30  # seconds
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+NO_PROXY = urllib.request.ProxyHandler({})
+DIRECT = urllib.request.build_opener(NO_PROXY)
 
 
 @dataclass
@@ -34,6 +37,16 @@ class Service:
     process: subprocess.Popen | None = None
 
     @property
+    def ca(self) -> Path:
+        """The certificate authority of an https one, for its clients."""
+        return Path(self.environment["AUTHSERVICE_INSTANCE"]) / "tls" / "ca.pem"
+
+    @property
+    def pin(self) -> str:
+        """What Chromium is to trust, as the first lines of an https one tell it."""
+        return re.findall(r"--ignore-certificate-errors-spki-list=(\S+)", self.log)[-1]
+
+    @property
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
@@ -45,7 +58,7 @@ class Service:
                                             env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + START_WITHIN
-        while not _healthy(self.url):
+        while not _healthy(self.url, self.ca):
             code = self.process.poll()
             if code is not None or time.monotonic() > deadline:
                 self.kill9()
@@ -82,28 +95,31 @@ def command(instance: Path, *arguments: str, env: dict | None = None) -> subproc
 
 
 @contextlib.contextmanager
-def running_service(instance: Path, env: dict | None = None, port: int | None = None, workers: int = 1):
+def running_service(instance: Path, env: dict | None = None, port: int | None = None, workers: int = 1,
+                    tls: bool = False):
     """Run the service on loopback for the time of the `with` block and yield it as Service.
 
     `env` adds settings (AUTHSERVICE_...) to the clean environment; the public URL is the service's own
-    address unless `env` has another.
+    address unless `env` has another. `tls` starts it with --tls.
     """
     port = port or free_port()
-    url = f"http://localhost:{port}"
+    url = f"{'https' if tls else 'http'}://localhost:{port}"
     settings = environment(instance, {"AUTHSERVICE_PUBLIC_URL": url, **(env or {})})
-    arguments = ["serve", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    arguments = ["serve", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers),
+                 *["--tls"] * tls]
     with _running(Service(url, instance / f"service-{port}.log", arguments, settings)) as service:
         yield service
 
 
 @contextlib.contextmanager
-def running_demo(instance: Path, service_url: str, env: dict | None = None, port: int | None = None):
+def running_demo(instance: Path, service_url: str, env: dict | None = None, port: int | None = None,
+                 tls: bool = False):
     """Run the demo site, a guest of the service at `service_url`, likewise."""
     port = port or free_port()
-    url = f"http://localhost:{port}"
+    url = f"{'https' if tls else 'http'}://localhost:{port}"
     settings = environment(instance, {"AUTHSERVICE_PUBLIC_URL": service_url, "AUTHSERVICE_DEMO_URL": url,
                                       **(env or {})})
-    arguments = ["demo", "--host", "127.0.0.1", "--port", str(port)]
+    arguments = ["demo", "--host", "127.0.0.1", "--port", str(port), *["--tls"] * tls]
     with _running(Service(url, instance / f"demo-{port}.log", arguments, settings)) as demo:
         yield demo
 
@@ -124,9 +140,16 @@ def _running(service: Service):
         service.kill9() if service.process.poll() is not None else service.stop()
 
 
-def _healthy(url: str) -> bool:
+def _healthy(url: str, ca: Path) -> bool:
     try:
-        with DIRECT.open(url.replace("//localhost:", "//127.0.0.1:") + "/healthz", timeout=2) as answer:
+        opener = trusting(ca) if url.startswith("https:") else DIRECT
+        with opener.open(url.replace("//localhost:", "//127.0.0.1:") + "/healthz", timeout=2) as answer:
             return answer.status == 200
     except (OSError, http.client.HTTPException):
         return False
+
+
+def trusting(ca: Path) -> urllib.request.OpenerDirector:
+    """Like DIRECT, for https by this certificate authority alone."""
+    context = ssl.create_default_context(cafile=ca)
+    return urllib.request.build_opener(NO_PROXY, urllib.request.HTTPSHandler(context=context))
