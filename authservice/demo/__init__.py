@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, render_template
 
-from authservice.demo import account, account_page, api_way, glossary, hosted_way, journey, sessions
+from authservice.demo import account, account_page, api_way, exchange, glossary, hosted_way, journey, sessions
 from authservice.demo.problems import Problem
 from authservice.demo.provider import Provider
 from authservice.demo.service_api import ServiceApi
@@ -32,6 +32,7 @@ def create_app(settings: dict | None = None) -> Flask:
     site = read_settings(settings or {})
     app.config.update(SITE=site, MAX_CONTENT_LENGTH=64 * 1024)
     app.session_interface = sessions.ServerSideSessions(secure=site["url"].startswith("https:"))
+    app.extensions["trust"] = exchange.trust(site["ca"])
     app.extensions["provider"] = Provider(site["issuer"])
     app.extensions["service_api"] = ServiceApi(site["api"])
 
@@ -59,7 +60,8 @@ def read_settings(given: dict) -> dict[str, str]:
 
     issuer: the pool's issuer URL (else the demo pool at AUTHSERVICE_PUBLIC_URL); url: this site's own URL;
     client_id: app client of the hosted way; api: URL of the JSON API; api_client_id: app client of the own
-    form; outbox: page with the sent codes, "" for none.
+    form; outbox: page with the sent codes, "" for none; ca: file (PEM) of a certificate authority to trust
+    besides the usual ones, "" for none.
     """
     def read(name: str, default: str) -> str:
         value = given.get(name)
@@ -76,6 +78,7 @@ def read_settings(given: dict) -> dict[str, str]:
         "api": read("api", origin).rstrip("/"),
         "api_client_id": read("api_client_id", SEEDED_API_CLIENT),
         "outbox": read("outbox", f"{origin}/outbox"),
+        "ca": read("ca", ""),
     }
 
 
@@ -104,6 +107,8 @@ def _security_headers(response):
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
-    if current_app.config["SITE"]["url"].startswith("https:"):
+    site = urlsplit(current_app.config["SITE"]["url"])
+    # Not on a developer's machine: the browser would refuse plain http on all its other ports too.
+    if site.scheme == "https" and not exchange.is_this_machine(site.hostname):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response

@@ -2,14 +2,17 @@
 
 Neighbours: provider.py and service_api.py say what to send; journey.py keeps what is shown.
 """
+import ssl
 from dataclasses import dataclass
 from http.client import responses as PHRASES
 from urllib.parse import urlsplit
 
 import requests
+from flask import current_app
+from requests.adapters import HTTPAdapter
 
 from authservice.demo.journey import Journey, Step, shown, shown_json, shown_parameters
-from authservice.demo.problems import unreachable
+from authservice.demo.problems import unreachable, untrusted
 
 TIMEOUT = (3, 15)           # seconds: to connect, to answer
 SHOWN_HEADERS = ("Content-Type", "Cache-Control", "Location", "WWW-Authenticate", "x-amzn-ErrorType")
@@ -47,8 +50,14 @@ def send(journey: Journey, title: str, why: str, method: str, url: str, *, heade
                 parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "")
     journey.steps.append(step)
     try:
-        response = requests.request(method, url, headers=sent, data=form, json=json, timeout=TIMEOUT,
-                                    allow_redirects=False, auth=_no_netrc, proxies=_proxies(url))
+        with requests.Session() as session:
+            if context := current_app and current_app.extensions["trust"]:
+                session.mount("https://", _Trusting(context))
+            response = session.request(method, url, headers=sent, data=form, json=json, timeout=TIMEOUT,
+                                       allow_redirects=False, auth=_no_netrc, proxies=_proxies(url))
+    except requests.exceptions.SSLError as error:
+        step.status, step.failed = "not trusted", True
+        raise untrusted(url, journey) from error
     except requests.RequestException as error:
         step.status, step.failed = "no answer", True
         raise unreachable(url, type(error).__name__, journey) from error
@@ -70,8 +79,31 @@ def _no_netrc(prepared):
     return prepared
 
 
+def trust(ca: str) -> ssl.SSLContext | None:
+    """Whom to trust besides the usual authorities: the one in the PEM file `ca`; None where it is ""."""
+    if not ca:
+        return None
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca)
+    return context
+
+
+class _Trusting(HTTPAdapter):
+    """Https that checks certificates by this context, to which requests adds the usual authorities."""
+
+    def __init__(self, context: ssl.SSLContext):
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+
 def _proxies(url: str) -> dict | None:
     """Never ask a proxy for this machine's own addresses; for all others the usual environment applies."""
     host = urlsplit(url).hostname or ""
-    local = host == "localhost" or host.endswith(".localhost") or host in ("127.0.0.1", "::1")
-    return {"no_proxy": host} if local else None
+    return {"no_proxy": host} if is_this_machine(host) else None
+
+
+def is_this_machine(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost") or host in ("127.0.0.1", "::1")

@@ -22,3 +22,12 @@ def unreachable(url: str, reason: str, journey=None) -> Problem:
         advice="Start the service in another terminal, then load this page again. The site reads its "
                "address from AUTHSERVICE_DEMO_ISSUER and AUTHSERVICE_DEMO_API.",
         commands=("authservice serve",), journey=journey, status=503)
+
+
+def untrusted(url: str, journey=None) -> Problem:
+    """The service's certificate was not accepted, so nothing was asked."""
+    return Problem(
+        "The service's certificate is not trusted", f"This site did not send its request to {url}.",
+        advice="Where the service has a certificate authority of its own, set AUTHSERVICE_DEMO_CA to that "
+               "authority's file (instance/tls/ca.pem), or start this site with --tls.",
+        journey=journey, status=503)
