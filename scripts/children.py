@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -38,10 +39,13 @@ def fail_with_output(name, lines, code):
 
 
 class Child:
-    """A process of ours; its output is kept back until `release`, then passed on line by line."""
+    """A process of ours; its output is kept back until `release`, then passed on line by line.
 
-    def __init__(self, name, address):
-        self.name, self.address = name, address
+    Where `address` is an https one, `authority` is the file that vouches for it, made by the process itself.
+    """
+
+    def __init__(self, name, address, authority=None):
+        self.name, self.address, self.authority = name, address, authority
         self.lines = collections.deque(maxlen=200)
         self.process = self.reader = None
         self._released = False
@@ -74,9 +78,13 @@ class Child:
                 self._pass_on(line)
 
     def answers(self):
-        """Whether GET /healthz answers 200."""
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        """Whether GET /healthz answers 200, by https under the name of its certificate."""
+        handlers = [urllib.request.ProxyHandler({})]
         try:
+            if self.authority:
+                context = ssl.create_default_context(cafile=str(self.authority))
+                handlers.append(urllib.request.HTTPSHandler(context=context))
+            direct = urllib.request.build_opener(*handlers)
             with direct.open(self.address + "/healthz", timeout=2) as answer:
                 return answer.status == 200
         except (OSError, http.client.HTTPException):

@@ -13,6 +13,7 @@ import contextlib
 import errno
 import ipaddress
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -25,15 +26,17 @@ from children import Child, run_to_end, stop, wait_until_ready, watch
 
 SEED = ROOT / "authservice" / "demo" / "seed.toml"
 DEFAULTS = {"host": "127.0.0.1", "port": 8400, "workers": 1, "backend": "local", "region": "us-east-1",
-            "database_url": "", "access_keys": "", "smtp_url": "", "outbox": "auto", "public_url": "",
+            "tls": False, "database_url": "", "access_keys": "", "smtp_url": "", "outbox": "auto", "public_url": "",
             "demo_url": "", "cognito_user_pool_id": "", "cognito_region": "", "cognito_endpoint_url": ""}
 OWNED = ("authservice.db", "authservice.db-wal", "authservice.db-shm", "authservice.db-journal", "seal.key")
 SCOPES = "openid email profile aws.cognito.signin.user.admin"
+SWITCH = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all addresses, and the one to ask whether it answers
 EXAMPLES = """examples:
   python3 scripts/demo.py                      service on port 8400, demo site on 8401
   python3 scripts/demo.py --port 9000          service on port 9000, demo site on 9001
   python3 scripts/demo.py --workers 2          two worker processes
+  python3 scripts/demo.py --tls                both by https, as Amplify's hosted sign-in wants it
   python3 scripts/demo.py --reset              forget all users and keys first (asks)
   python3 scripts/demo.py --instance /tmp/try  keep database and keys in another folder
   AUTHSERVICE_ACCESS_KEYS=ID:SECRET python3 scripts/demo.py --host 0.0.0.0
@@ -89,6 +92,8 @@ def read_arguments():
     parser.add_argument("--port", type=int, help="port of the service; the demo site takes the next (8400)")
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--workers", type=int, help="worker processes of the service (1)")
+    parser.add_argument("--tls", action="store_true", default=None,
+                        help="https, by a certificate authority of this instance's own (folder tls)")
     parser.add_argument("--backend", choices=["local", "cognito"], help="who answers: our pools or Amazon")
     parser.add_argument("--instance", type=Path, metavar="DIR", help="folder of database and keys (instance)")
     parser.add_argument("--reset", action="store_true", help="first delete the demo's database and keys")
@@ -119,13 +124,26 @@ def read_config(arguments):
         if not str(config[name]).isdigit() or int(config[name]) < 1:
             fail("%s: %s is not a positive whole number." % (name, config[name]))
         config[name] = int(config[name])
+    if str(config["tls"]).lower() not in SWITCH:
+        fail("tls: %s is neither true nor false." % config["tls"])
+    config["tls"] = SWITCH[str(config["tls"]).lower()]
     if config["port"] > 65534:
         fail("port: %d is too high; it and the next one must be at most 65535." % config["port"])
     everywhere = config["host"] in EVERYWHERE
     name = "localhost" if everywhere or is_loopback(config["host"]) else bracketed(config["host"])
-    config["public_url"] = config["public_url"] or "http://%s:%d" % (name, config["port"])
-    config["demo_url"] = config["demo_url"] or "http://%s:%d" % (name, config["port"] + 1)
+    config["public_url"] = config["public_url"] or "%s://%s:%d" % (scheme_of(config), name, config["port"])
+    config["demo_url"] = config["demo_url"] or "%s://%s:%d" % (scheme_of(config), name, config["port"] + 1)
     return config
+
+
+def scheme_of(config):
+    """Return how the two are reached on their own ports; a proxy in front may make another of it."""
+    return "https" if config["tls"] else "http"
+
+
+def authority_of(config):
+    """Return the file of the certificate authority to trust; it is made by the first start."""
+    return config["instance"] / "tls" / "ca.pem" if config["tls"] else None
 
 
 def is_loopback(host):
@@ -149,6 +167,7 @@ def environment_of(config):
         amazon = config["cognito_endpoint_url"] or "https://cognito-idp.%s.amazonaws.com" % region
         found = {"AUTHSERVICE_DEMO_ISSUER": "%s/%s" % (amazon.rstrip("/"), pool_id),
                  "AUTHSERVICE_DEMO_API": config["public_url"], "AUTHSERVICE_DEMO_OUTBOX": ""}
+    decided["AUTHSERVICE_TLS"] = "1" if config["tls"] else "0"
     return {**found, **os.environ, **decided, "PYTHONUNBUFFERED": "1"}
 
 
@@ -193,7 +212,10 @@ def check_writable(instance):
 
 
 def reset(config, sure):
-    """Delete the database and key of this instance, and nothing else, after asking."""
+    """Delete the database and key of this instance, and nothing else, after asking.
+
+    The certificate authority stays: it knows no user, and whoever trusts it would have to do so anew.
+    """
     if config["database_url"]:
         fail("--reset deletes a SQLite file of the instance folder only; this instance's database is "
              "elsewhere (database_url), and its contents would be unreadable without the key.")
@@ -210,13 +232,16 @@ def reset(config, sure):
             fail("nothing was deleted, nothing was started.")
     for path in files:
         path.unlink()
-    say("Deleted the database and key in %s." % config["instance"])
+    kept = (config["instance"] / "tls").is_dir()
+    say("Deleted the database and key in %s%s." % (
+        config["instance"], "; the certificate authority in tls is kept, for those who trust it" if kept else ""))
 
 
 def start(children, name, command, config, port, *options):
     """Start `authservice NAME` on this port and add it to the children."""
     host = EVERYWHERE.get(config["host"], config["host"])
-    children.append(Child("authservice " + name, "http://%s:%d" % (bracketed(host), port)))
+    address = "%s://%s:%d" % (scheme_of(config), bracketed(host), port)
+    children.append(Child("authservice " + name, address, authority_of(config)))
     listen = ["--host", config["host"], "--port", str(port)]
     children[-1].start([*command, name, *listen, *options], environment_of(config))
 
@@ -246,12 +271,16 @@ def what_to_click(config):
                   "  The demo site signs in with the app client AUTHSERVICE_DEMO_CLIENT_ID; it needs the",
                   "  callback URL %s/callback." % site]
     key, secret = ("ID", "SECRET") if config["access_keys"] else ("any", "any")
-    lines += ["", "  From Python:  boto3.client('cognito-idp', endpoint_url='%s'," % service,
+    verify = ", verify=%r" % str(authority_of(config)) if config["tls"] else ""
+    trust = "AWS_CA_BUNDLE=%s " % shlex.quote(str(authority_of(config))) if config["tls"] else ""
+    lines += ["", "  From Python:  boto3.client('cognito-idp', endpoint_url='%s'%s," % (service, verify),
               "                             region_name='%s', aws_access_key_id='%s',"
               % (config["region"], key),
               "                             aws_secret_access_key='%s')" % secret,
-              "  From a shell: aws cognito-idp list-users --user-pool-id %s --endpoint-url %s"
-              % (pool_id, service)]
+              "  From a shell: %saws cognito-idp list-users --user-pool-id %s --endpoint-url %s"
+              % (trust, pool_id, service)]
+    if config["tls"]:
+        lines += ["  A browser:    one with a profile for this alone, by the command above; README, \"https\""]
     if config["backend"] == "local" and not is_loopback(config["host"]):
         lines += ["", "  Other machines reach this; the demo pool's passwords and secrets are known to all."]
     return "\n".join(lines + [""])
