@@ -4,12 +4,15 @@ Shown where the app asks for it (`prompt=select_account`). Source: OpenID Connec
 """
 from flask import Response
 
-from authservice import browser
 from authservice.hosted.journey import Journey, page
 
 
-@page("/selectAccount", "select_account.html", needs_account=True)
+def for_nobody(journey: Journey) -> str | None:
+    """Where nobody is signed in there is nothing to choose."""
+    return None if journey.request.account else "/login"
+
+
+@page("/selectAccount", "select_account.html", instead=for_nobody)
 def choose(journey: Journey) -> Response:
     """Go on as who is signed in. Somebody else goes by the page's link to the sign-in page."""
-    browser.take_step("chosen", journey.request.query)
-    return journey.go("/oauth2/authorize")
+    return journey.took_step("chosen")

@@ -5,13 +5,11 @@ Source: OpenID Connect Core section 3.1.2.4.
 """
 from flask import Response, request
 
-from authservice import browser
+from authservice.hosted.account_choice import for_nobody
 from authservice.hosted.journey import Journey, page
 
 
-@page("/consent", "consent.html", needs_account=True)
+@page("/consent", "consent.html", instead=for_nobody)
 def decide(journey: Journey) -> Response:
     """Take the answer back to the dispatcher; anything but a clear yes is a no."""
-    allowed = request.form.get("decision") == "allow"
-    browser.take_step("consented" if allowed else "denied", journey.request.query)
-    return journey.go("/oauth2/authorize")
+    return journey.took_step("consented" if request.form.get("decision") == "allow" else "denied")

@@ -31,7 +31,7 @@ class Page:
     submit: Callable[["Journey"], Response]
     values: Callable[["Journey"], dict]
     challenge: str | None
-    needs_account: bool
+    instead: Callable[["Journey"], str | None]
 
 
 PAGES: list[Page] = []
@@ -39,14 +39,15 @@ PAGE_OF_CHALLENGE: dict[str, str] = {}
 
 
 def page(path: str, template: str, values: Callable = lambda journey: {}, challenge: str | None = None,
-         needs_account: bool = False):
+         instead: Callable = lambda journey: None):
     """Tag the function that does what a page's form asks.
 
-    A page of a `challenge` opens only while that is asked; one that `needs_account`, while somebody is signed in.
+    A page of a `challenge` opens only while that is asked. `instead` names the path that whoever opens the page is
+    sent to, if he should not see it now.
     """
 
     def tag(submit: Callable[["Journey"], Response]):
-        PAGES.append(Page(path, template, submit, values, challenge, needs_account))
+        PAGES.append(Page(path, template, submit, values, challenge, instead))
         if challenge:
             PAGE_OF_CHALLENGE[challenge] = path
         return submit
@@ -57,8 +58,8 @@ def page(path: str, template: str, values: Callable = lambda journey: {}, challe
 class Journey:
     """One request to a page, on the way from `/oauth2/authorize` and back to it.
 
-    `request` is the valid authorize request: pool_id, client_id, client_name, query, redirect_origin,
-    scopes, login_hint, acr_values, account, is_settled. State between two pages lies in the sealed session, bound to the app client it was made for.
+    `request` is the valid authorize request, an AuthorizeRequest of the OAuth door. State between two pages lies
+    in the sealed session, bound to the app client it was made for.
     """
 
     def __init__(self, backend: Backend, authorize_request):
@@ -72,10 +73,11 @@ class Journey:
             browser.check_csrf()
         if page.challenge and (self.challenge or {}).get("name") != page.challenge:
             return self.go("/login", "start-again")
-        if page.needs_account and not self.request.account:
-            return self.go("/login")
         try:
-            return page.submit(self) if request.method == "POST" else self.show(page)
+            if request.method == "POST":
+                return page.submit(self)
+            elsewhere = page.instead(self)
+            return self.go(elsewhere) if elsewhere else self.show(page)
         except CognitoError as error:
             if error.status >= 500:
                 raise
@@ -102,9 +104,13 @@ class Journey:
         return f"{request.script_root}{path}?{self.request.query}"
 
     def signed_in(self, session_id: str) -> Response:
-        """Put the browser session into the cookie and go back to `/oauth2/authorize`, the only dispatcher."""
+        """Put the browser session into the cookie and go back to the dispatcher."""
         browser.sign_in(self.request.pool_id, session_id)
-        browser.take_step("signed-in", self.request.query)
+        return self.took_step("signed-in")
+
+    def took_step(self, step: str) -> Response:
+        """Go back to `/oauth2/authorize`, the only dispatcher, with a step done that it asked for."""
+        browser.take_step(step, self.request.query)
         onward = self.url("/oauth2/authorize")
         # A form's navigation is held to this page's form-action through every redirect that follows, and the
         # app's callback may redirect to an origin we do not know. So a browser gets a page that begins a new

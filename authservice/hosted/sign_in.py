@@ -14,7 +14,13 @@ from authservice.hosted.journey import PAGE_OF_CHALLENGE, Journey, page
 PASSWORD_SECONDS = 900
 
 
-@page("/login", "sign_in.html", values=lambda journey: {"name": fields.sign_in_name(journey.pool)})
+def for_signed_in(journey: Journey) -> str | None:
+    """Who is signed in well enough for the app needs no form, as at Cognito."""
+    return "/oauth2/authorize" if journey.request.is_settled else None
+
+
+@page("/login", "sign_in.html", values=lambda journey: {"name": fields.sign_in_name(journey.pool)},
+      instead=for_signed_in)
 def submit(journey: Journey) -> Response:
     """Sign in with what was typed; an unfinished account goes on to the page that finishes it."""
     username, password = journey.typed_name, journey.password

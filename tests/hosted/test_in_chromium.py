@@ -109,8 +109,8 @@ def test_going_back_from_the_application_finds_no_page_to_send_again(page, servi
     site.add_user()
     sign_in(page, service, site)
     page.wait_for_url(f"{application[1]}/**")
-    page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    page.go_back()  # who is signed in is led to the application again
+    expect(page.locator("body")).to_have_text("Welcome home")
 
 
 def test_the_browser_sends_our_forms_nowhere_else(page, service, make_site, application):
@@ -165,6 +165,7 @@ def test_pages_are_readable_in_both_themes_and_fit_a_small_phone(chromium, servi
         page.goto(service + path)
         look(path)
     sign_in(page, service, site, "wrong")
+    expect(page.get_by_role("alert")).to_be_visible()
     look("refused")
     sign_in(page, service, site)
     expect(page.get_by_role("heading", level=1)).to_have_text("Set up an authenticator app")
