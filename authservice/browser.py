@@ -73,13 +73,20 @@ def _cookies() -> SealedSessions:
 
 def sign_in(pool_id: str, session_id: str) -> None:
     """Put the browser session into the pool's cookie here and begin the journey's state anew (S1)."""
+    replaced = request.cookies.get(_cookies().cookie(f"cognito.{pool_id}"))
     session.clear()
+    keep("replaced", replaced, STEPS_SECONDS)
     _answer_with_cookie(pool_id, session_id, SIGNED_IN_SECONDS)
 
 
 def session_id(pool_id: str) -> str | None:
     """The id of the pool's browser session that this browser shows; the caller asks whether it lives."""
     return request.cookies.get(_cookies().cookie(f"cognito.{pool_id}")) or None
+
+
+def replaced_session_id() -> str | None:
+    """The id that the sign-in just now has replaced; its end on the server is the caller's."""
+    return kept("replaced")
 
 
 def pool_ids() -> list[str]:
@@ -141,6 +148,7 @@ def steps_taken(query: str) -> set[str]:
 def forget_steps() -> None:
     """Once the app has its answer no step counts any more: so `prompt=login` neither loops nor is skipped."""
     drop("steps")
+    drop("replaced")
 
 
 def _digest(query: str) -> str:

@@ -17,6 +17,7 @@ from authservice import browser
 from authservice.contract import ANONYMOUS
 from authservice.local.call import Call
 from authservice.local.models import BrowserSession
+from authservice.local.tokens import browser_sessions
 from authservice.oauth import answers
 from authservice.oauth.authorize_request import Asked, Refused, query, read, session_here, to_app
 from authservice.oauth.grants import Granted
@@ -46,6 +47,8 @@ def _dispatch(call: Call, values: MultiDict, done: set[str]) -> tuple[Response, 
     """A code, the page that is due, or Refused; and whether that ends the request."""
     asked = read(call, values)
     session = session_here(call, asked.client)
+    if "signed-in" in done:  # no copy of the cookie that was here before is worth anything (S1)
+        browser_sessions.end(call, asked.client.pool_id, browser.replaced_session_id())
     page = asked.next_page(call, session, done)
     if page and "none" in asked.prompt:
         raise _refuse(call, asked, WITHOUT_A_PAGE[page]())

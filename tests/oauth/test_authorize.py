@@ -67,6 +67,17 @@ def test_a_new_sign_in_that_is_demanded_is_asked_for_once_a_request(provider, de
         assert claims["auth_time"] == int(provider.clock.now.timestamp())
 
 
+def test_a_new_sign_in_ends_the_one_before_at_this_browser(provider):
+    browser = requests.Session()
+    sign_in_on_the_page(provider, browser)
+    [before] = [cookie for cookie in browser.cookies if cookie.name.startswith("cognito.")]
+    sign_in_on_the_page(provider, browser, prompt="login")
+    copy = requests.Session()
+    copy.cookies.set(before.name, before.value)
+    assert answer_of(provider.authorize(copy, prompt="none"))["error"] == "login_required"
+    assert "code" in answer_of(provider.authorize(browser, prompt="none"))
+
+
 def test_who_signs_in_as_another_than_the_hint_names_gets_no_code(provider):
     add_user(provider.backend, provider.pool_id, "user-2@example.com")
     hint = provider.tokens(browser=provider.browser("user-2@example.com"))["id_token"]
