@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 
 from tests.clients import issuer as issuers
+from tests.clients import node, spa
 from tests.services import browser as browsers
 from tests.services import server, unavailable
 
@@ -104,3 +105,21 @@ def page(chromium):
         page = context.new_page()
         page.complaints = complaints
         yield page
+
+
+@pytest.fixture(scope="module")
+def served():
+    if reason := node.missing():
+        unavailable("NODE", reason)
+    with spa.running() as application:
+        yield application
+
+
+@pytest.fixture
+def app(served, issuer):
+    """The single-page application, as one more app client of the issuer, with the shortest access tokens."""
+    client = issuer.app(served.callback, LogoutURLs=[served.signed_out], AccessTokenValidity=5,
+                        TokenValidityUnits={"AccessToken": "minutes"})
+    served.settings = {"authority": issuer.url, "client_id": client["ClientId"], "loadUserInfo": True,
+                       "scope": "openid email phone profile", "automaticSilentRenew": False}
+    return served

@@ -24,13 +24,13 @@ REGION = "us-east-1"
 
 @dataclass
 class Issuer:
-    """A served pool; `url` is the issuer that relying parties are given, `sub` its only user."""
+    """A served pool; `url` is the issuer that relying parties are given, `sub` its user."""
 
     mode: str
     service: Service
     cognito: object
     pool_id: str
-    sub: str
+    sub: str = ""
 
     @property
     def url(self) -> str:
@@ -42,6 +42,15 @@ class Issuer:
                  "AllowedOAuthScopes": SCOPES, "CallbackURLs": list(callbacks),
                  "SupportedIdentityProviders": ["COGNITO"], **settings}
         return self.cognito.create_user_pool_client(UserPoolId=self.pool_id, **given)["UserPoolClient"]
+
+    def add_user(self, address: str, **attributes: str) -> str:
+        """A further user with the password PASSWORD; answers the sub."""
+        given = [{"Name": name, "Value": value} for name, value in {"email": address, **attributes}.items()]
+        made = self.cognito.admin_create_user(UserPoolId=self.pool_id, Username=address,
+                                              MessageAction="SUPPRESS", UserAttributes=given)
+        self.cognito.admin_set_user_password(UserPoolId=self.pool_id, Username=address, Password=PASSWORD,
+                                             Permanent=True)
+        return made["User"]["Username"]
 
     def machine(self) -> dict:
         """A new app client with a secret for the grant client_credentials and the scope orders/read."""
@@ -65,14 +74,13 @@ def running(instance: Path, mode: str):
         cognito = boto3.client("cognito-idp", endpoint_url=service.url, region_name=REGION,
                                aws_access_key_id="local", aws_secret_access_key="local",
                                config=Config(retries={"total_max_attempts": 1}))
-        pool_id = cognito.create_user_pool(PoolName="relying parties",
-                                           UsernameAttributes=["email"])["UserPool"]["Id"]
+        pool_id = cognito.create_user_pool(PoolName="relying parties", UsernameAttributes=["email"],
+                                           AutoVerifiedAttributes=["email"])["UserPool"]["Id"]
+        cognito.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration="OPTIONAL",
+                                         SoftwareTokenMfaConfiguration={"Enabled": True})
         cognito.create_resource_server(UserPoolId=pool_id, Identifier="orders", Name="Orders", Scopes=[
             {"ScopeName": "read", "ScopeDescription": "Read orders"}])
-        known = {"email": ADDRESS, "email_verified": "true", "phone_number": "+442079460018",
-                 "phone_number_verified": "false", "name": "User One"}
-        made = cognito.admin_create_user(
-            UserPoolId=pool_id, Username=ADDRESS, MessageAction="SUPPRESS",
-            UserAttributes=[{"Name": name, "Value": value} for name, value in known.items()])["User"]
-        cognito.admin_set_user_password(UserPoolId=pool_id, Username=ADDRESS, Password=PASSWORD, Permanent=True)
-        yield Issuer(mode, service, cognito, pool_id, made["Username"])
+        issuer = Issuer(mode, service, cognito, pool_id)
+        issuer.sub = issuer.add_user(ADDRESS, email_verified="true", phone_number="+442079460018",
+                                     phone_number_verified="false", name="User One")
+        yield issuer

@@ -1,6 +1,7 @@
 """The single-page application of javascript/spa, served at an origin of its own.
 
-Owns serving its files and its settings. What it does is in app.js, what it should see in the tests.
+Owns serving its files and its settings, and how a person uses it in Chromium. What it does is in app.js, what it
+should see in the tests.
 """
 
 import contextlib
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from playwright.sync_api import Page, expect
+
+from tests.clients.issuer import ADDRESS, PASSWORD
 from tests.clients.node import MODULES, SCRIPTS
 
 FILES = {"/app.js": SCRIPTS / "spa" / "app.js",
@@ -64,3 +68,36 @@ def running():
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def arrived(page: Page) -> str:
+    """The user's sub, "nobody" or an error: what the application shows once it is done with its address."""
+    expect(page.locator("output")).not_to_be_empty()
+    return page.locator("output").inner_text()
+
+
+def open_app(page: Page, app: Application) -> str:
+    """Open the application: what it shows."""
+    page.goto(app.url)
+    return arrived(page)
+
+
+def sign_in(page: Page, app: Application) -> str:
+    """Sign in from the application, where nobody is signed in: what it shows then."""
+    assert open_app(page, app) == "nobody"
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    fill_in(page)
+    page.wait_for_url(f"{app.callback}?*")
+    return arrived(page)
+
+
+def fill_in(page: Page, address: str = ADDRESS) -> None:
+    """Fill and send the hosted sign-in form."""
+    page.get_by_label("Email address").fill(address)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def user(page: Page) -> dict:
+    """What the application's UserManager holds: tokens and profile."""
+    return page.evaluate("manager.getUser()")

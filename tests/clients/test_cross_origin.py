@@ -10,8 +10,8 @@ import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 
-from tests.clients import spa
-from tests.clients.issuer import ADDRESS, PASSWORD, signed_in
+from tests.clients.issuer import signed_in
+from tests.clients.spa import fill_in
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters"
 AS_AMPLIFY = {"x-amz-user-agent": "aws-amplify/6 framework/1"}
@@ -26,23 +26,17 @@ FETCH = """async ([url, options]) => {
 UNREADABLE = {"error": "TypeError"}
 
 
-@pytest.fixture(scope="module")
-def application():
-    with spa.running() as application:
-        yield application
-
-
 @pytest.fixture
-def fetch(page, application):
+def fetch(page, served):
     """fetch(url, options) as a script of the application calls it; `form` among the options is what it posts."""
-    page.goto(f"{application.url}/app.js")  # a document of its origin that does nothing by itself
+    page.goto(f"{served.url}/app.js")  # a document of its origin that does nothing by itself
     return lambda url, **options: page.evaluate(FETCH, [url, options])
 
 
 @pytest.fixture
-def client(issuer, application):
-    client_id = issuer.app(application.callback, LogoutURLs=[application.signed_out])["ClientId"]
-    return OAuth2Session(client_id, scope="openid email", redirect_uri=application.callback,
+def client(issuer, served):
+    client_id = issuer.app(served.callback, LogoutURLs=[served.signed_out])["ClientId"]
+    return OAuth2Session(client_id, scope="openid email", redirect_uri=served.callback,
                          code_challenge_method="S256", token_endpoint_auth_method="none")
 
 
@@ -113,9 +107,7 @@ def test_no_script_reads_what_people_are_sent_to(fetch, client, metadata, page):
     leave = (f"{metadata['end_session_endpoint']}?client_id={client.client_id}"
              f"&logout_uri={quote(urljoin(here, '/signed-out'))}")
     page.goto(asked)
-    page.get_by_label("Email address").fill(ADDRESS)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    fill_in(page)
     page.wait_for_url(f"{client.redirect_uri}?code=*")
     page.goto(here)
     assert fetch(client.redirect_uri)["status"] == 200

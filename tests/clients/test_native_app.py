@@ -12,10 +12,12 @@ from socket import AF_INET, AF_INET6
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from playwright.sync_api import expect
 
-from tests.clients.issuer import ADDRESS, PASSWORD, signed_in
+from tests.clients.issuer import signed_in
+from tests.clients.spa import fill_in
 from tests.demo.browser_like import Browser
 
 VERIFIER = "a-verifier-of-at-least-forty-three-characters"
@@ -73,12 +75,6 @@ def sub_of(issuer, app: OAuth2Session, answer: str) -> str:
     return app.get(f"{issuer.service.url}/oauth2/userInfo").json()["sub"]
 
 
-def fill_in(page) -> None:
-    page.get_by_label("Email address").fill(ADDRESS)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-
-
 def refused(issuer, app: OAuth2Session) -> bool:
     """Whether the request ends on our own error page, for a redirect URI that is not the client's."""
     page = Browser().open(ask(issuer, app))
@@ -129,3 +125,52 @@ def test_the_answer_says_who_gives_it(issuer):
     app = app_of(issuer, OWN_SCHEME, OWN_SCHEME)
     _, answer = signed_in(ask(issuer, app), OWN_SCHEME)
     assert parse_qs(urlsplit(answer).query)["iss"] == [issuer.url]
+
+
+# RFC 8252, section 7.3: a port that only the running app knows
+
+ANY_PORT = "http://127.0.0.1/callback"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_a_listener_at_any_port_is_a_matter_of_the_mode(issuer, page, host):
+    with listening(host) as (listener, redirect_uri):
+        app = app_of(issuer, f"http://{host}/callback", redirect_uri)
+        if issuer.mode == "cognito":
+            assert refused(issuer, app)
+            return
+        page.goto(ask(issuer, app))
+        fill_in(page)
+        expect(page.get_by_role("heading")).to_have_text("Back to the app, please")
+        answer = listener.answers.get(timeout=20)
+        assert sub_of(issuer, app, redirect_uri + answer.removeprefix("/callback")) == issuer.sub
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("other", [
+    "http://127.0.0.1:4711/other", "http://127.0.0.1:4711/callback/", "http://127.0.0.1:4711/callback?more=1",
+    "http://localhost:4711/callback", "http://[::1]:4711/callback", "https://127.0.0.1:4711/callback",
+    "http://127.0.0.1:4711@evil.example.com/callback", "http://127.0.0.1.evil.example.com:4711/callback",
+    "http://127.0.0.1:/callback", "http://127.0.0.1:-1/callback",
+    "http://127.0.0.1:4711\\@evil.example.com/callback", "HTTP://127.0.0.1:4711/callback",
+    "http://127.0.0.2:4711/callback", "http://user@127.0.0.1:4711/callback", "http://127.0.0.1:4711/callback#"])
+def test_only_the_port_may_differ(issuer, other):
+    assert refused(issuer, app_of(issuer, ANY_PORT, other))
+
+
+def test_a_registered_port_is_that_port(issuer):
+    assert refused(issuer, app_of(issuer, "http://127.0.0.1:4711/callback", "http://127.0.0.1:4712/callback"))
+
+
+def test_an_app_with_a_secret_is_no_native_app(issuer):
+    assert refused(issuer, app_of(issuer, ANY_PORT, "http://127.0.0.1:4711/callback", GenerateSecret=True))
+
+
+def test_a_code_is_redeemed_for_the_port_that_it_was_sent_to(issuer):
+    if issuer.mode == "cognito":
+        return
+    app = app_of(issuer, ANY_PORT, "http://127.0.0.1:4711/callback")
+    _, answer = signed_in(ask(issuer, app), "http://127.0.0.1:4711/")
+    app.redirect_uri = "http://127.0.0.1:4712/callback"
+    with pytest.raises(OAuthError, match="invalid_grant"):
+        sub_of(issuer, app, answer)

@@ -2,16 +2,11 @@
 
 import re
 
-import pytest
-from playwright.sync_api import expect
+from tests.clients.issuer import ADDRESS
+from tests.clients.spa import arrived, fill_in, open_app, sign_in, user
 
-from tests.clients import node, spa
-from tests.clients.issuer import ADDRESS, PASSWORD
-from tests.services import unavailable
-
-SHORTEST = {"AccessTokenValidity": 5, "TokenValidityUnits": {"AccessToken": "minutes"}}
 AT_ONCE = {"automaticSilentRenew": True, "accessTokenExpiringNotificationTimeInSeconds": 299}
-"""Renew by itself as soon as a second of those five minutes is over."""
+"""Renew by itself as soon as a second of the access token's five minutes is over."""
 BY_FRAME = "manager.signinSilent({forceIframeAuth: true}).then((user) => user.profile.sub, (error) => error.error)"
 FORGET_REFRESH_TOKEN = """async () => {
     const user = await manager.getUser();
@@ -24,52 +19,6 @@ GIVE_REFRESH_TOKEN = """async (refresh_token) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def served():
-    if reason := node.missing():
-        unavailable("NODE", reason)
-    with spa.running() as application:
-        yield application
-
-
-@pytest.fixture
-def app(served, issuer):
-    """The application, as one more app client of the issuer."""
-    client = issuer.app(served.callback, LogoutURLs=[served.signed_out], **SHORTEST)
-    served.settings = {"authority": issuer.url, "client_id": client["ClientId"], "loadUserInfo": True,
-                       "scope": "openid email phone profile", "automaticSilentRenew": False}
-    return served
-
-
-def arrived(page) -> str:
-    """What the application shows once it is done with the address it was opened at."""
-    expect(page.locator("output")).not_to_be_empty()
-    return page.locator("output").inner_text()
-
-
-def fill_in(page) -> None:
-    page.get_by_label("Email address").fill(ADDRESS)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def open_app(page, app) -> str:
-    page.goto(app.url)
-    return arrived(page)
-
-
-def sign_in(page, app) -> str:
-    assert open_app(page, app) == "nobody"
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    fill_in(page)
-    page.wait_for_url(f"{app.callback}?*")
-    return arrived(page)
-
-
-def user(page) -> dict:
-    return page.evaluate("manager.getUser()")
-
-
 def test_a_user_signs_in_and_the_application_knows_who_it_is(page, app, issuer):
     assert sign_in(page, app) == issuer.sub
     assert page.evaluate("shown") == {"renewals": 1, "failures": [], "state": {"page": "/orders"}}
@@ -79,6 +28,8 @@ def test_a_user_signs_in_and_the_application_knows_who_it_is(page, app, issuer):
     known = {"iss": issuer.url, "aud": app.settings["client_id"], "sub": issuer.sub, "name": "User One",
              "email": ADDRESS, "phone_number": "+442079460018"}
     assert profile.items() >= known.items()
+    verified = profile["email_verified"], profile["phone_number_verified"]  # userInfo is laid over the ID token
+    assert verified == ((True, False) if issuer.mode == "strict" else ("true", "false"))
     assert page.complaints == []
 
 
@@ -104,6 +55,7 @@ def test_tokens_renew_by_themselves_with_the_refresh_token(page, app, issuer):
     page.evaluate("manager.stopSilentRenew()")
     after = user(page)
     assert after["access_token"] != before["access_token"] and after["profile"]["sub"] == issuer.sub
+    assert (after["refresh_token"] != before["refresh_token"]) == (issuer.mode == "strict")
     assert page.evaluate("shown.failures") == [] and page.complaints == []
 
 

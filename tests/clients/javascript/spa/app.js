@@ -13,6 +13,7 @@ Object.assign(window, { manager, shown });
 const on = (id, action) => document.getElementById(id).addEventListener('click', action);
 on('sign-in', () => manager.signinRedirect({ state: { page: '/orders' } }));
 on('sign-in-in-a-window', () => manager.signinPopup());
+on('choose', () => manager.signinRedirect({ prompt: 'select_account' }));
 on('sign-out', () => manager.signoutRedirect({ state: { page: '/farewell' } }));
 
 async function arrive() {
