@@ -1,4 +1,4 @@
-"""Clients that others wrote in JavaScript, unmodified: Cognito's own, the AWS SDK, an OpenID Connect library.
+"""Clients that others wrote in JavaScript for Cognito, unmodified: Amazon's own, the AWS SDK.
 
 Each script in javascript/ uses one of them against the served service with the demo's pool, and prints what
 it saw; here is said what it should have seen. The clients come from npm.
@@ -12,7 +12,7 @@ from tests.clients import node
 from tests.services import free_port, unavailable
 from tests.services.server import ROOT, command, running_service
 
-POOL, OWN_FORM, HOSTED = "us-east-1_Demo00001", "demositeownform00000000001", "demositehosted000000000001"
+POOL, OWN_FORM = "us-east-1_Demo00001", "demositeownform00000000001"
 KEY, SECRET = "TESTSADMINISTRATOR", "secret-of-the-tests-administrator"
 WRONG_PASSWORD = ["NotAuthorizedException", "Incorrect username or password."]
 WRONG_MAILED_CODE = ["CodeMismatchException", "Invalid verification code provided, please try again."]
@@ -30,7 +30,6 @@ def service(tmp_path_factory):
         unavailable("NODE", reason)
     instance, port = tmp_path_factory.mktemp("javascript"), free_port()
     settings = {"AUTHSERVICE_PUBLIC_URL": f"http://localhost:{port}",
-                "AUTHSERVICE_DEMO_URL": f"http://localhost:{free_port()}",
                 "AUTHSERVICE_ACCESS_KEYS": f"{KEY}:{SECRET}"}
     seeded = command(instance, "seed", ROOT / "authservice" / "demo" / "seed.toml", env=settings)
     assert seeded.returncode == 0, seeded.stderr
@@ -205,40 +204,3 @@ class TestJwtVerify:
     def test_its_verifier_for_cognito_knows_no_issuer_but_amazons(self, seen, service):
         """The library's limit: JwtVerifier is for the others."""
         assert seen["cognitoVerifier"][1] == f"issuer not configured: {service.url}/{POOL}"
-
-
-class TestOpenIdClient:
-    """openid-client, version 6."""
-
-    ADDRESS = "openid-client@example.com"
-
-    @pytest.fixture
-    def seen(self, script, service):
-        return script("openid", service.environment["AUTHSERVICE_DEMO_URL"] + "/callback")
-
-    def test_the_issuer_alone_is_enough_to_sign_up_and_in(self, seen, service):
-        assert seen["issuer"] == f"{service.url}/{POOL}"
-        assert seen["answered"] == ["code", "iss", "state"]
-        wanted = {"iss": seen["issuer"], "aud": HOSTED, "email": self.ADDRESS, "email_verified": True}
-        assert seen["idToken"].items() >= wanted.items()
-        assert seen["userInfo"]["sub"] == seen["idToken"]["sub"]
-        assert seen["userInfo"]["email"] == self.ADDRESS
-
-    def test_single_sign_on(self, seen):
-        assert seen["singleSignOn"] and seen["silently"]
-
-    def test_a_code_works_once_and_from_its_issuer_alone(self, seen):
-        assert seen["twice"] == "invalid_grant"
-        assert seen["otherIssuer"] == ["ClientError", "invalid response encountered"]
-
-    def test_refresh_and_revocation(self, seen):
-        assert seen["refreshed"] == [True, True]
-        assert seen["revoked"] == "invalid_grant" and seen["deadAccessToken"] == [401, "invalid_token"]
-
-    def test_sign_out(self, seen):
-        assert seen["signedOutAt"] and seen["signedOutCognitosWay"]
-        assert seen["afterSignOut"] == "login_required"
-
-    def test_a_machine_signs_in_by_itself(self, seen):
-        assert seen["machines"] == [["bearer", 3600, "demo-api/orders.read"]] * 2
-        assert seen["impostors"] == [[401, ["basic"]], [400, "invalid_client"]]
