@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, render_template
 
-from authservice.demo import account, account_page, api_way, exchange, glossary, hosted_way, journey, sessions
+from authservice.demo import (
+    account, account_page, api_way, exchange, glossary, hosted_way, journey, marks, sessions)
 from authservice.demo.problems import Problem
 from authservice.demo.provider import Provider
 from authservice.demo.service_api import ServiceApi
@@ -40,7 +41,8 @@ def create_app(settings: dict | None = None) -> Flask:
     app.after_request(_security_headers)
     app.register_error_handler(Problem, _problem_page)
     app.register_error_handler(404, _not_found)
-    app.jinja_env.filters.update(moment=glossary.moment, meaning=glossary.claim)
+    app.jinja_env.filters.update(moment=glossary.moment, meaning=glossary.claim, error_meaning=glossary.error,
+                                 grouped=glossary.grouped, as_json=marks.json, as_token=marks.token)
     app.context_processor(lambda: {
         "site": site,
         "csrf_token": sessions.csrf_token,

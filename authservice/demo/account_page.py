@@ -4,11 +4,12 @@ Neighbours: account.py knows who is signed in; both ways refresh and sign out.
 """
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 
-from authservice.demo import account, api_way, authenticator, hosted_way
+from authservice.demo import account, api_way, authenticator, hosted_way, tokens
 from authservice.demo.account import Account
 from authservice.demo.exchange import Refused
 from authservice.demo.journey import Journey, keep_farewell
 from authservice.demo.problems import Problem
+from authservice.demo.provider import provider
 from authservice.demo.service_api import service_api
 
 WAYS = {"hosted": hosted_way, "api": api_way}
@@ -45,6 +46,29 @@ def user_info():
 @blueprint.post("/account/get-user")
 def get_user():
     return _ask(_signed_in(), "Asking GetUser", account.read_profile)
+
+
+@blueprint.post("/account/forge")
+def forge():
+    """Make the access token say more than the service said, and try it: here, then there."""
+    signed_in = _signed_in()
+    journey = signed_in.begin("Trying a forged token")
+    token = tokens.forged(signed_in.access_token.raw, **{"cognito:groups": ["administrators"]})
+    refusals = 0
+    try:
+        tokens.check_access_token(token, provider(), journey, client_id=signed_in.client_id)
+    except tokens.TokenRefused:
+        refusals += 1
+    try:
+        service_api().call(journey, "GetUser", {"AccessToken": token}, "Same header, same signature, one claim more. "
+                           "The service does not trust what it reads either: it checks first.")
+    except Refused:
+        refusals += 1
+    if refusals == 2:
+        flash("Refused twice: by this site, which needs nobody for it, and by the service.", "success")
+    else:
+        flash("A forged token was believed. It should not.", "refusal")
+    return redirect(url_for("account.show"))
 
 
 @blueprint.post("/account/authenticator")

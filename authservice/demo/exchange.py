@@ -11,6 +11,7 @@ import requests
 from flask import current_app
 from requests.adapters import HTTPAdapter
 
+from authservice.demo import curl
 from authservice.demo.journey import Journey, Step, shown, shown_json, shown_parameters
 from authservice.demo.problems import unreachable, untrusted
 
@@ -45,9 +46,10 @@ def send(journey: Journey, title: str, why: str, method: str, url: str, *, heade
     Raises the page of problems.unreachable when there is no answer.
     """
     sent = dict(headers or {})
-    step = Step("This site", title, why, method, url,
+    step = Step("This site", "back", title, why, method, url,
                 headers=[(name, str(shown(name, value))) for name, value in sent.items()],
-                parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "")
+                parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "",
+                curl=curl.command(method, url, headers=sent, form=form, json=json))
     journey.steps.append(step)
     try:
         with requests.Session() as session:

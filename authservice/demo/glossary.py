@@ -23,6 +23,22 @@ PARAMETERS = {
     "error_description": "The same for people. Not a stable text.",
     "token": "The refresh token that must not work any more.",
     "logout_uri": "Where to go afterwards. Must be registered, as callback addresses must.",
+    "prompt": "What to show: login asks again, select_account lets choose, consent asks for leave, none shows "
+              "nothing.",
+    "lang": "The language of the pages.",
+}
+
+ERRORS = {
+    "access_denied": "The person, or a rule of the pool, said no. Nothing went wrong: offer to sign in again.",
+    "login_required": "This site asked for an answer without any page (prompt=none), and nobody is signed in at "
+                      "the service. The answer to that is a sign-in with pages.",
+    "consent_required": "This site asked for an answer without any page, and the person has not been asked yet.",
+    "invalid_request": "A parameter is missing, doubled or malformed, or this application must use PKCE.",
+    "invalid_scope": "A scope was asked for that this application may not have.",
+    "unauthorized_client": "This application may not sign people in this way: a setting of its app client.",
+    "unsupported_response_type": "The service does not answer in this form.",
+    "server_error": "The service had a fault of its own. Trying again later is all an application can do.",
+    "temporarily_unavailable": "The service is overloaded or down for maintenance.",
 }
 
 CLAIMS = {
@@ -54,6 +70,14 @@ CLAIMS = {
     "amr": "by which methods",
 }
 
+PERSON = "The person"
+GROUPS = {
+    "From whom, for whom, for what": ("iss", "aud", "client_id", "token_use", "scope", "version"),
+    "When, and how": ("auth_time", "iat", "exp", "acr", "amr"),
+    "What ties it together": ("nonce", "at_hash", "jti", "origin_jti", "event_id"),
+}
+"""Claims about the token itself; all others are about the person."""
+
 TIMES = {"exp", "iat", "auth_time", "nbf", "updated_at"}
 
 
@@ -63,6 +87,18 @@ def parameter(name: str) -> str:
 
 def claim(name: str) -> str:
     return CLAIMS.get(name, "")
+
+
+def error(code: str) -> str:
+    return ERRORS.get(code, "")
+
+
+def grouped(claims: dict) -> dict[str, dict]:
+    """The claims of a token by what they tell, in the order of GROUPS; a claim that is unknown tells of the person."""
+    about_token = {name for names in GROUPS.values() for name in names}
+    person = {name: value for name, value in claims.items() if name not in about_token}
+    return {PERSON: person, **{title: {name: claims[name] for name in names if name in claims}
+                               for title, names in GROUPS.items()}}
 
 
 def moment(name: str, value) -> str:

@@ -26,6 +26,13 @@ from authservice.demo.provider import provider
 SCOPE = "openid email profile phone aws.cognito.signin.user.admin"
 OPEN_ATTEMPTS = 5           # sign-ins begun in several tabs and not yet finished
 ATTEMPT_LIFETIME = 3600     # seconds; creating an account and reading a mail may come between
+VARIANTS = {                # what can be asked for besides, by the name it has at /sign-in?with=
+    "password": {"prompt": "login"},
+    "account": {"prompt": "select_account"},
+    "consent": {"prompt": "consent"},
+    "silence": {"prompt": "none"},
+    "german": {"prompt": "login", "lang": "de"},
+}
 
 blueprint = Blueprint("hosted", __name__)
 
@@ -43,7 +50,9 @@ class Attempt:
 @blueprint.get("/sign-in")
 def sign_in():
     """Send the browser to the service with a question that only this session can use the answer to."""
-    journey = Journey("Signing in through the hosted pages")
+    besides = VARIANTS.get(request.args.get("with", ""), {})
+    asked = " and ".join(f"{name}={value}" for name, value in besides.items())
+    journey = Journey("Signing in through the hosted pages" + (f", {asked}" if asked else ""))
     endpoint = provider().endpoint(journey, "authorization_endpoint")
     attempt = Attempt(state=secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32),
                       verifier=secrets.token_urlsafe(48), begun=time.time(), journey=journey)
@@ -56,6 +65,7 @@ def sign_in():
         "nonce": attempt.nonce,
         "code_challenge": s256(attempt.verifier),
         "code_challenge_method": "S256",
+        **besides,
     }
     journey.browser_goes(
         "Go and sign in there", "The password is typed at the service and never seen here. Three random "
@@ -80,8 +90,9 @@ def callback():
                     [("State", "the very value this session made, compared in constant time, now spent")])
     _check_issuer(request.args.get("iss"), journey)
     if "error" in request.args:
-        raise Problem("The service did not sign you in", f"{request.args['error']}"
-                      f" {request.args.get('error_description', '')}".strip()[:500], journey=journey)
+        code, told = request.args["error"], request.args.get("error_description", "")[:500]
+        raise Problem("The service did not sign you in", f"Its answer: {told}" if told else
+                      "Its answer has no description.", code=code[:100], journey=journey)
     answer = _ask_token_endpoint(
         journey, "Exchange the code for tokens", "From server to server, so no token passes through the "
         "browser. The code verifier proves that who exchanges the code is who asked for it.",

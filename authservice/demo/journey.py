@@ -23,10 +23,12 @@ LONGEST_ANSWER = 6000       # characters shown
 class Step:
     """One thing done: an exchange (`method`, `url`, `status`) or, without a method, checks by this site.
 
-    `parameters` are (name, value, meaning) of a query or form, `body` is JSON text, `checks` are (name,
-    finding), `note` is a remark beside the request line.
+    `route` is how it went: "back" from server to server, "out" and "home" through the browser, "kept" and "check"
+    nowhere. `parameters` are (name, value, meaning) of a query or form, `body` is JSON text, `checks` are (name,
+    finding), `note` is a remark beside the request line, `curl` the same request from a shell.
     """
     who: str
+    route: str
     title: str
     why: str
     method: str = ""
@@ -40,6 +42,7 @@ class Step:
     checks: list[tuple[str, str]] = field(default_factory=list)
     failed: bool = False
     note: str = ""
+    curl: str = ""
 
     @property
     def path(self) -> str:
@@ -58,17 +61,18 @@ class Journey:
 
     def browser_goes(self, title: str, why: str, url: str, parameters: dict, sent_by: str) -> None:
         """Note a step that the browser takes when sent: to the service, or back from it."""
-        self.steps.append(Step("Browser", title, why, "GET", url, "redirect", note=f"sent by {sent_by}",
+        route = "out" if sent_by == "this site" else "home"
+        self.steps.append(Step("Browser", route, title, why, "GET", url, "redirect", note=f"sent by {sent_by}",
                                parameters=shown_parameters(parameters)))
 
     def known_before(self, step: Step) -> None:
         """Note, once, that an earlier answer is used again."""
         if all(step.title != other.title for other in self.steps):
-            self.steps.append(replace(step, note="kept from before, not asked again"))
+            self.steps.append(replace(step, route="kept", note="kept from before, not asked again"))
 
     def checked(self, title: str, why: str, checks: list[tuple[str, str]], *, failed: bool = False) -> None:
         """Note what the site verified by itself. With `failed` the last check is the refusal."""
-        self.steps.append(Step("This site", title, why, checks=checks, failed=failed))
+        self.steps.append(Step("This site", "check", title, why, checks=checks, failed=failed))
 
 
 def shown_parameters(parameters: dict) -> list[tuple[str, str, str]]:

@@ -4,14 +4,14 @@
 class Problem(Exception):
     """Ends a request with a page in plain words.
 
-    `what` one sentence, `explanation` why it was refused or failed, `advice` what to do now, `commands` lines
-    to type in a shell, `journey` the steps taken so far (shown below).
+    `what` one sentence, `explanation` why it was refused or failed, `code` the protocol's own name for that,
+    `advice` what to do now, `commands` lines to type in a shell, `journey` the steps taken so far (shown below).
     """
 
-    def __init__(self, what: str, explanation: str, *, advice: str = "", commands: tuple[str, ...] = (),
-                 journey=None, status: int = 400):
+    def __init__(self, what: str, explanation: str, *, code: str = "", advice: str = "",
+                 commands: tuple[str, ...] = (), journey=None, status: int = 400):
         super().__init__(f"{what}: {explanation}")
-        self.what, self.explanation, self.advice = what, explanation, advice
+        self.what, self.explanation, self.code, self.advice = what, explanation, code, advice
         self.commands, self.journey, self.status = commands, journey, status
 
 

@@ -41,6 +41,13 @@ def demo_refreshed(visit: Visit) -> None:
     visit.press("/account/refresh")
 
 
+@shown("/account")
+def demo_forged(visit: Visit) -> None:
+    """Demo site: a forged token was tried"""
+    _signed_in_at_demo(visit)
+    visit.press("/account/forge")
+
+
 @shown("/account/authenticator")
 def demo_authenticator(visit: Visit) -> None:
     """Demo site: setting up an authenticator app"""

@@ -2,6 +2,7 @@
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import requests
 
 from tests.demo.browser_like import Browser, with_parameter
@@ -129,6 +130,34 @@ def test_user_info_and_get_user_answer_about_the_person(site, browser):
     site.sign_in(browser, address)
     assert "Asking userInfo" in browser.press("Ask userInfo").text
     assert address in browser.press("Ask GetUser").text
+
+
+def test_a_forged_token_is_refused_here_and_by_the_service(site, browser):
+    site.sign_in(browser, site.new_user())
+    page = browser.press("Forge one")
+    assert "Refused twice" in page.text and "Refused Signature verification failed" in page.text
+    assert "NotAuthorizedException" in page.text and "400 Bad Request" in page.text
+
+
+@pytest.mark.parametrize(("link", "asked"), [("With the password", {"prompt": "login"}),
+                                             ("Without any page", {"prompt": "none"}),
+                                             ("In German", {"prompt": "login", "lang": "de"})])
+def test_a_sign_in_may_ask_for_more(site, browser, link, asked):
+    page = site.sign_in(browser, site.new_user())
+    sent = parse_qs(urlsplit(browser.redirect_of(page.links[link])).query)
+    assert {name: sent.get(name) for name in asked} == {name: [value] for name, value in asked.items()}
+
+
+def test_a_sign_in_asks_for_nothing_that_the_address_makes_up(site, browser):
+    sent = parse_qs(urlsplit(browser.redirect_of(f"{site.url}/sign-in?with=scope&prompt=none")).query)
+    assert "prompt" not in sent and sent["scope"] == ["openid email profile phone aws.cognito.signin.user.admin"]
+
+
+def test_an_answer_without_any_page_needs_somebody_signed_in(site, browser):
+    page = browser.open(f"{site.url}/sign-in?with=silence")
+    assert page.status == 400 and "login_required" in page.text and "nobody is signed in" in page.text
+    site.sign_in(browser, site.new_user())
+    assert browser.open(f"{site.url}/sign-in?with=silence").url == f"{site.url}/account"
 
 
 def test_an_authenticator_app_is_set_up_asked_for_and_turned_off(site, browser):

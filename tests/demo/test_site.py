@@ -1,7 +1,12 @@
 """The demo site by itself: headers, form tokens, sessions, a service that is not there."""
-import pytest
+import json
+import re
 
-from authservice.demo import create_app, sessions
+import pytest
+from hypothesis import given, strategies
+from markupsafe import escape
+
+from authservice.demo import create_app, glossary, marks, sessions
 from authservice.demo.journey import shown, shown_json
 from tests.services import free_port
 
@@ -116,3 +121,25 @@ def test_settings_come_from_the_environment_and_then_from_the_call(monkeypatch):
     site = create_app().config["SITE"]
     assert site["issuer"] == "https://other.example.com/pool_1" and site["api"] == "https://other.example.com"
     assert create_app({"api": "https://api.example.com"}).config["SITE"]["api"] == "https://api.example.com"
+
+
+@given(strategies.one_of(strategies.text(), strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.integers() | strategies.text(),
+    lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner)).map(json.dumps)))
+def test_marked_up_json_says_the_same_and_is_never_markup(text):
+    marked = re.sub(r'</?span(?: class="json-[a-z]+")?>', "", marks.json(text))
+    assert marked == str(escape(text))
+
+
+def test_json_is_marked_up_by_what_each_part_is():
+    assert marks.json('{"a": "<b>", "c": -1.5, "d": true}') == (
+        '{<span class="json-name">&#34;a&#34;:</span> <span class="json-text">&#34;&lt;b&gt;&#34;</span>, '
+        '<span class="json-name">&#34;c&#34;:</span> <span class="json-value">-1.5</span>, '
+        '<span class="json-name">&#34;d&#34;:</span> <span class="json-value">true</span>}')
+
+
+def test_claims_are_grouped_and_none_is_lost():
+    claims = {"sub": "1", "iss": "2", "exp": 3, "jti": "4", "custom:mine": "5"}
+    groups = glossary.grouped(claims)
+    assert {name: value for members in groups.values() for name, value in members.items()} == claims
+    assert groups[glossary.PERSON] == {"sub": "1", "custom:mine": "5"}
