@@ -11,9 +11,10 @@ from authservice.demo.journey import HIDDEN, SHORTENED
 
 
 def command(method: str, url: str, *, headers: dict | None = None, form: dict | None = None,
-            json: dict | None = None) -> str:
-    """The lines to paste into a POSIX shell."""
+            json: dict | None = None, ca: str = "") -> str:
+    """The lines to paste into a POSIX shell; `ca` is the file of a certificate authority to trust."""
     parts = [f"curl -i {'' if method == 'GET' else f'-X {method} '}{shlex.quote(url)}"]
+    parts += [f"--cacert {shlex.quote(ca)}"] if ca else []
     parts += [f"-H {_quoted(f'{name}: ', name, value)}" for name, value in (headers or {}).items()]
     parts += [f"--data-urlencode {_quoted(f'{name}=', name, value)}" for name, value in (form or {}).items()]
     if json is None:

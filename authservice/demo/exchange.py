@@ -46,10 +46,11 @@ def send(journey: Journey, title: str, why: str, method: str, url: str, *, heade
     Raises the page of problems.unreachable when there is no answer.
     """
     sent = dict(headers or {})
+    ca = current_app.config["SITE"]["ca"] if current_app else ""
     step = Step("This site", "back", title, why, method, url,
                 headers=[(name, str(shown(name, value))) for name, value in sent.items()],
                 parameters=shown_parameters(form or {}), body=shown_json(json) if json is not None else "",
-                curl=curl.command(method, url, headers=sent, form=form, json=json))
+                curl=curl.command(method, url, headers=sent, form=form, json=json, ca=ca))
     journey.steps.append(step)
     try:
         with requests.Session() as session:

@@ -1,9 +1,15 @@
 """The hosted pages, and the service's others that a person sees: signing in, signing up, recovery, errors."""
 
-from .visit import PASSWORD, TEMPORARY, Visit, shown
+from .visit import FIELD_NOTES, PASSWORD, TEMPORARY, Visit, shown
 
 HARBOUR, ARCHIVE = "harbour0000000000000000001", "archive0000000000000000001"
 NEW_PASSWORD, WRONG_CODE = "Other-Passw0rd!", "000000"
+
+
+def _signed_in(visit: Visit, service: str) -> None:
+    visit.enter(at=service)
+    visit.sign_in("reader@example.com")
+    visit.page.wait_for_url(f"{visit.sites.demo}/callback*")
 
 
 # --- signing in ---------------------------------------------------------------------------
@@ -94,6 +100,20 @@ def continue_to_app(visit: Visit) -> None:
     """Signed in, for the moment until the browser goes on"""
     visit.enter()
     visit.stay("/oauth2/authorize")
+    visit.sign_in("reader@example.com")
+
+
+@shown("/selectAccount")
+def select_account(visit: Visit) -> None:
+    """Somebody is signed in, and the application lets choose"""
+    _signed_in(visit, visit.sites.service)
+    visit.enter(prompt="select_account")
+
+
+@shown("/consent")
+def consent(visit: Visit) -> None:
+    """The application asks for consent (strict mode)"""
+    visit.enter(at=visit.sites.strict, prompt="consent", scope="openid email phone profile")
     visit.sign_in("reader@example.com")
 
 
@@ -189,6 +209,30 @@ def reset_password_refused(visit: Visit) -> None:
     visit.fill_in(username="guarded@example.com")
     visit.fill_in(code=visit.sites.mailed_code("guarded@example.com"), password="too-simple",
                   password_again="too-simple")
+
+
+# --- signing out ---------------------------------------------------------------------------------------------
+
+@shown("/signout")
+def sign_out(visit: Visit) -> None:
+    """Sign out? Nobody knows who asks"""
+    _signed_in(visit, visit.sites.service)
+    visit.open(f"{visit.sites.service}/logout")
+
+
+@shown("/signout")
+def sign_out_for_app(visit: Visit) -> None:
+    """Sign out? An application asks, without proof (strict mode)"""
+    _signed_in(visit, visit.sites.strict)
+    visit.open(f"{visit.sites.strict}/logout?client_id={FIELD_NOTES}&logout_uri={visit.sites.demo}/")
+
+
+@shown("/signedout")
+def signed_out_for_app(visit: Visit) -> None:
+    """Signed out, for the moment until the browser goes on"""
+    sign_out_for_app(visit)
+    visit.stay(f"{visit.sites.demo}/")
+    visit.press("/logout")
 
 
 # --- by themselves ------------------------------------------------------------------------
