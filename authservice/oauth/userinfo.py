@@ -16,7 +16,7 @@ from authservice.local.accounts import profile
 from authservice.local.call import Call
 from authservice.local.models import SignIn
 from authservice.local.tokens import check, issue
-from authservice.oauth import pools
+from authservice.oauth import answers, pools
 
 BAD_REQUEST = (400, "invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
 BAD_TOKEN = (401, "invalid_token",
@@ -96,7 +96,7 @@ def _shown(name: str, value: str):
 def _challenge() -> Response:
     """Who shows nothing is told the scheme and no error (RFC 6750 section 3.1)."""
     g.outcome = "no token"
-    return Response("", 401, headers={"WWW-Authenticate": "Bearer"})
+    return answers.response(401, "", [("WWW-Authenticate", "Bearer")])
 
 
 def _refuse(status: int, error: str, description: str) -> Response:

@@ -237,3 +237,19 @@ def test_a_subject_asked_for_is_the_only_one_who_will_do(provider):
                                     '{"id_token": {"sub": {"value": "a"}}, "userinfo": {"sub": {"value": "b"}}}'])
 def test_claims_that_are_none_are_refused(provider, claims):
     assert answer_of(provider.authorize(provider.browser(), claims=claims, **PKCE))["error"] == "invalid_request"
+
+
+@IN_EACH_MODE
+def test_an_access_token_can_be_revoked_and_takes_its_sign_in_along(provider):
+    tokens, others = tokens_of(provider), tokens_of(provider, provider.clients["server"])
+    form = {"client_id": provider.web["ClientId"], "token": tokens["access_token"]}
+    response = provider.post("/oauth2/revoke", form)
+    if not is_strict(provider):
+        assert (response.status_code, response.json()["error"]) == (400, "unsupported_token_type")
+        return
+    assert (response.status_code, response.text) == (200, "")
+    assert provider.user_info(tokens).status_code == 401
+    assert provider.refresh(tokens).json()["error"] == "invalid_grant"
+    for foreign in (others["access_token"], tokens["id_token"], tokens["access_token"] + "x", "a.b.c"):
+        assert provider.post("/oauth2/revoke", {**form, "token": foreign}).status_code == 200
+    assert provider.user_info(others).status_code == 200
