@@ -30,8 +30,9 @@ FOLDER = ROOT / "instance" / "screenshots"
 README = ROOT / ".readme"
 THEMES = ("light", "dark")
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
-FOR_README = {"sign-in.png": ("sign-in", "light", (900, 620)), "demo.png": ("demo-account", "dark", (390, 844))}
-"""{file: (page, theme, the part of it that is shown, in pixels)}"""
+FOR_README = {"sign-in.png": ("sign-in-suggested", "light", "body"), "demo.png": ("demo-account", "dark", ".journeys")}
+"""{file: (page, theme, what stands at the top of the picture)}"""
+README_SIZE = (800, 600)  # pixels
 LARGEST_FOR_README = 80_000  # bytes
 PATIENCE = 15_000  # milliseconds for a page to come
 EXAMPLES = """examples:
@@ -173,9 +174,10 @@ def take_for_readme(browser, sites: Sites) -> list[str]:
     """Take the README's pictures: what a window of that size shows. Gives the names of those that are too big."""
     README.mkdir(exist_ok=True)
     large = []
-    for file, (name, theme, size) in FOR_README.items():
+    for file, (name, theme, top) in FOR_README.items():
         shown = next(page for page in PAGES if page.name == name)
-        with at_page(browser, sites, shown, theme, size) as page:
+        with at_page(browser, sites, shown, theme, README_SIZE) as page:
+            page.evaluate("top => scrollTo(0, document.querySelector(top).getBoundingClientRect().top - 24)", top)
             take(page, README / file)
         bytes_ = (README / file).stat().st_size
         say("%s: %d bytes" % (README / file, bytes_))
