@@ -2,8 +2,10 @@
 
 import shutil
 import threading
+from contextlib import contextmanager
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.serving import make_server
 
 from authservice import create_app
@@ -29,6 +31,12 @@ def populated(tmp_path_factory, empty_database):
     return folder
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory) -> FileSystemBytecodeCache:
+    """The compiled templates: every test has an app of its own, and most of them show a page."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
 def database() -> str:
     return "sqlite"
@@ -41,21 +49,32 @@ def oidc() -> str:
 
 
 @pytest.fixture
-def provider(request, database, oidc, populated, tmp_path, clock):
-    app = None
-    server = make_server("127.0.0.1", 0, lambda environ, start: app(environ, start), threaded=True)
-    url = f"http://localhost:{server.port}"
+def provider(request, database, oidc, populated, templates, tmp_path, clock):
     if database == "postgresql":
         where = {"database_url": request.getfixturevalue("postgres").create_database()}
     else:
         where = {}
-        for name in ("authservice.db", "seal.key"):
-            shutil.copy(populated / name, tmp_path / name)
-    settings = make_settings(tmp_path, public_url=url, oidc=oidc, **where)
-    backend = LocalBackend(settings, clock)
-    if where:
+        copy_instance(populated, tmp_path)
+    with serving(tmp_path, clock, templates, oidc=oidc, **where) as provider:
+        yield provider
+
+
+def copy_instance(populated, folder) -> None:
+    for name in ("authservice.db", "seal.key"):
+        shutil.copy(populated / name, folder / name)
+
+
+@contextmanager
+def serving(instance, clock, templates, **settings):
+    """A provider on this instance folder, reached at its public URL; populated if its database is a new one."""
+    app = None
+    server = make_server("127.0.0.1", 0, lambda environ, start: app(environ, start), threaded=True)
+    url = f"http://localhost:{server.port}"
+    backend = LocalBackend(make_settings(instance, public_url=url, **settings), clock)
+    if "database_url" in settings:
         populate(backend)
-    app = create_app(settings, backend=backend)
+    app = create_app(backend.settings, backend=backend)
+    app.jinja_env.bytecode_cache = templates
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield Provider(url, backend, clock)
