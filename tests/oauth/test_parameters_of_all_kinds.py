@@ -1,6 +1,11 @@
-"""Whatever a parameter says: no fault of ours, no redirect to an unregistered place, no markup."""
+"""Whatever a parameter says, in both modes: no fault of ours, nobody led astray, no markup, no header of its own.
 
-from urllib.parse import urlencode
+A bounded, repeatable Hypothesis run over every parameter of the OAuth endpoints and of the pages: left out, empty,
+doubled, huge, of any Unicode, with control characters, bytes that are no UTF-8, markup.
+"""
+
+import re
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,8 +13,10 @@ from hypothesis import strategies as st
 
 from authservice import create_app
 from authservice.contract import HOSTED
+from authservice.hosted.journey import PAGES
 from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, make_settings
+from tests.hosted.page import Page
 from tests.oauth.provider import (
     APP_CALLBACK,
     CALLBACK,
@@ -22,77 +29,177 @@ from tests.oauth.provider import (
     populate,
 )
 
-NASTY = ["", " ", "\0", "\r\nX: y", "<script>alert(1)</script>", "'\"`;--", "%00%ff", "é漢🔑\u202e", "a" * 3000,
-         "none login", "-1", "0", "[]", "{}", "null", CALLBACK, SIGNED_OUT, "code", "token", "openid",
-         "\ud7ff\ufffd"]
+MARK = "zq9"
+"""Of our own, so that an element or attribute of this name can only come from what was sent."""
+MARKUP = [f"<{MARK}>", f'"><{MARK} {MARK}="1">', f"'><{MARK}>", f'" {MARK}="', f"' {MARK}='", f" {MARK}=1 ",
+          f"</title><{MARK}>", f"</p></form><{MARK}>", f"<!--<{MARK}>", f"&lt;{MARK}&gt;", f"{{{{'<{MARK}>'}}}}",
+          f"{{% raw %}}<{MARK}>", f"\0<{MARK}>", f"<script {MARK}>alert(1)</script>", f"javascript:{MARK}"]
+NASTY = ["", " ", "\0", "\r\nX: y", "\r\n\r\n<html>", "'\"`;--", "%00%ff", "é漢🔑\u202e", "a" * 3000, "none login",
+         "none", "login", "select_account", "consent", "-1", "0", "1", "[]", "{}", "null", '{"userinfo":{"name":null}}',
+         '{"id_token":{"acr":{"essential":true,"values":["x"]}}}', '{"userinfo":{"\\u0000":{"value":"\\ud800"}}}',
+         "[" * 2000, '{"a":' * 500, "1e999", CALLBACK, SIGNED_OUT, "code", "token", "openid", "openid address",
+         "query", "fragment", "form_post", "urn:cognito:loa:1", "urn:cognito:loa:4", "//evil.example/",
+         "http://evil.example/", "javascript:alert(1)", "../../etc/passwd", "\ud7ff\ufffd", *MARKUP]
+RAW = ["%ED%A0%80", "%FF%FE", "%C0%AF", "%", "%%", "%zz", "%u0041", "+%2B+", "%E2%80%AE", ";", "%0d%0aX:%20y", "=", "#"]
+"""As they stand in an address or a body: lone surrogates, bytes that are no UTF-8, broken escapes."""
 TEXT = st.text(max_size=60, alphabet=st.characters(exclude_categories=["Cs"]))
-VALUES = st.one_of(st.sampled_from(NASTY), TEXT)
+VALUES = st.one_of(st.sampled_from([quote(each, safe="") for each in NASTY]),
+                   TEXT.map(lambda text: quote(text, safe="")), st.sampled_from(RAW))
 KNOWN = (CALLBACK, OTHER_CALLBACK, APP_CALLBACK, SIGNED_OUT)
+ERROR_TEXT = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
+"""What error and error_description may consist of: RFC 6749 sections 4.1.2.1 and 5.2."""
+AUTHORIZE = ["response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge",
+             "code_challenge_method", "prompt", "max_age", "id_token_hint", "login_hint", "resource", "request",
+             "request_uri", "identity_provider", "idp_identifier", "lang", "ui_locales", "claims", "claims_locales",
+             "acr_values", "response_mode", "display", "x"]
+LOGOUT = ["client_id", "logout_uri", "redirect_uri", "response_type", "id_token_hint", "state",
+          "post_logout_redirect_uri", "ui_locales", "x"]
 NAMES = {
-    "/oauth2/authorize": ["response_type", "client_id", "redirect_uri", "scope", "state", "nonce",
-                          "code_challenge", "code_challenge_method", "prompt", "max_age", "id_token_hint",
-                          "login_hint", "resource", "request", "request_uri", "identity_provider",
-                          "lang", "x"],
-    "/logout": ["client_id", "logout_uri", "redirect_uri", "response_type", "id_token_hint", "state",
-                "post_logout_redirect_uri"],
-    "/oauth2/token": ["grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier",
-                      "refresh_token", "scope", "aws_client_metadata"],
-    "/oauth2/revoke": ["token", "client_id", "client_secret", "token_type_hint"],
-    "/oauth2/userInfo": ["access_token"],
+    "GET /oauth2/authorize": AUTHORIZE, "POST /oauth2/authorize": AUTHORIZE,
+    "GET /logout": LOGOUT, "POST /logout": LOGOUT,
+    "POST /oauth2/token": ["grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier",
+                           "refresh_token", "scope", "aws_client_metadata", "client_assertion"],
+    "POST /oauth2/revoke": ["token", "client_id", "client_secret", "token_type_hint"],
+    "GET /oauth2/userInfo": ["access_token"], "POST /oauth2/userInfo": ["access_token"],
 }
+FORMS = [page.path for page in PAGES]
+PLAIN = ["/signedout", "/signout", "/error", "/confirmUser", "/oauth2/authorize", "/logout"]
+"""Pages beside the journey, and the two endpoints that lead to pages."""
+FIELDS = ["username", "password", "new_password", "password_again", "code", "email", "name", "phone_number", "secret",
+          "decision", "again", "birthdate", "x"]
+SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True, "database": None}
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory, request):
-    """The service in this process, with somebody signed in at its browser."""
-    backend = LocalBackend(make_settings(tmp_path_factory.mktemp("fuzzed")), Clock())
-    populate(backend)
+class Service:
+    """The service in this process, in one mode, with a browser at which somebody is signed in and one without."""
+
+    def __init__(self, backend: LocalBackend):
+        self.app = create_app(backend.settings, backend=backend)  # not .testing: a fault becomes a 500, as for a guest
+        self.provider = Provider("http://localhost:8400", backend, backend.tools.clock)
+        self.good = self.provider.request_of(**PKCE)
+        self.nobody, self.somebody = self.app.test_client(), self.app.test_client()
+        answer = backend.call("InitiateAuth", {
+            "ClientId": self.provider.web["ClientId"], "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": {"USERNAME": NAME, "PASSWORD": PASSWORD}}, HOSTED)
+        self.cookie = f"cognito.{self.provider.pool_id}", answer["AuthenticationResult"]["AccessToken"]
+        self.csrf = {client: self._csrf(client) for client in (self.nobody, self.somebody)}
+
+    def _csrf(self, client) -> str:
+        page = client.get("/login", query_string=self.good).text
+        return page.split('name="_csrf" value="')[1].split('"')[0]
+
+    def ask(self, path: str, query: str = "", method: str = "GET", body: str | None = None, signed_in: bool = True):
+        """Send it and hold the answer to what must be true of every one."""
+        client = self.somebody if signed_in else self.nobody
+        if signed_in:
+            client.set_cookie(*self.cookie)  # again, in case the last request signed out
+        response = client.open(f"{path}?{query}" if query else path, method=method, data=body,
+                               content_type="application/x-www-form-urlencoded" if body is not None else None)
+        check(response)
+        check_page(response)
+        return response
+
+
+def check(response) -> None:
+    """What must be true of every answer."""
+    assert response.status_code < 500
+    assert "X" not in response.headers and not any(c in value for _, value in response.headers for c in "\r\n")
+    location = response.headers.get("Location", "/")
+    assert location.startswith(KNOWN) or location[:1] == "/" != location[1:2] != "\\", location
+    if location.startswith(KNOWN):
+        told = parse_qsl(re.split(r"[?#]", location.replace(OTHER_CALLBACK, CALLBACK + "?"), maxsplit=1)[-1])
+        assert len(told) == len(dict(told)), "a parameter that was injected"
+        assert all(ERROR_TEXT.fullmatch(value) for name, value in told if name.startswith("error"))
+    if response.mimetype == "application/json":
+        body = response.json
+        assert all(ERROR_TEXT.fullmatch(str(body.get(name, ""))) for name in ("error", "error_description"))
+
+
+def check_page(response) -> None:
+    """No element, no attribute and no address on the page came from what was sent."""
+    if response.mimetype != "text/html" or "Location" in response.headers:
+        return
+    for element in Page(response.status_code, response.headers, response.text).root.all():
+        assert element.tag != "script" and MARK not in element.tag, element
+        assert not [name for name in element.attributes if MARK in name or name.startswith("on")], element
+        target = element.get("href") or element.get("action")
+        assert not target or re.match(r"/(?!/)|data:,|otpauth:", target) or target.startswith(KNOWN), target
+
+
+@pytest.fixture(scope="module", params=["cognito", "strict"])
+def service(request, tmp_path_factory):
+    backend = LocalBackend(make_settings(tmp_path_factory.mktemp("fuzzed"), oidc=request.param), Clock())
     request.addfinalizer(backend.close)
-    app = create_app(backend.settings, backend=backend)
-    browser = app.test_client()  # and not app.testing: a fault must become a 500, as for a guest
-    provider = Provider("http://localhost:8400", backend, backend.tools.clock)
-    answer = backend.call("InitiateAuth", {
-        "ClientId": provider.web["ClientId"], "AuthFlow": "USER_PASSWORD_AUTH",
-        "AuthParameters": {"USERNAME": NAME, "PASSWORD": PASSWORD}}, HOSTED)
-    browser.set_cookie(f"cognito.{provider.pool_id}", answer["AuthenticationResult"]["AccessToken"])
-    return browser, provider
+    populate(backend)
+    return Service(backend)
 
 
-@pytest.mark.parametrize("path", NAMES)
-def test_no_parameter_breaks_an_endpoint_or_leads_astray(service, path):
-    browser, provider = service
-    good = {"client_id": provider.web["ClientId"], "redirect_uri": CALLBACK, "response_type": "code",
-            "grant_type": "authorization_code", "scope": "openid", **PKCE}
+def written(good: dict, changed: dict, doubled: list[tuple], left_out: set[str] = frozenset()) -> str:
+    """A query or form: the good values with some of them changed, doubled or left out."""
+    pairs = {name: quote(value, safe="") for name, value in good.items() if name not in left_out} | changed
+    return "&".join(f"{name}={value}" for name, value in [*pairs.items(), *doubled])
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    @given(changed=st.dictionaries(st.sampled_from(NAMES[path]), VALUES, max_size=4),
-           doubled=st.lists(st.tuples(st.sampled_from(NAMES[path]), VALUES), max_size=1))
-    def ask(changed, doubled):
-        pairs = [*{**{name: good[name] for name in NAMES[path] if name in good}, **changed}.items(), *doubled]
-        if path in ("/oauth2/authorize", "/logout"):
-            response = browser.get(path + "?" + urlencode(pairs))
+
+@pytest.mark.parametrize("endpoint", NAMES)
+def test_no_parameter_breaks_an_endpoint_or_leads_astray(service, endpoint):
+    method, path = endpoint.split()
+    names = st.sampled_from(NAMES[endpoint])
+    offered = {**service.good, "grant_type": "authorization_code", "id_token_hint": "x.y.z"}
+
+    @settings(max_examples=70, **SETTINGS)
+    @given(changed=st.dictionaries(names, VALUES, max_size=4), doubled=st.lists(st.tuples(names, VALUES), max_size=1),
+           left_out=st.sets(names, max_size=2), beside=st.booleans())
+    def ask(changed, doubled, left_out, beside):
+        good = {name: offered[name] for name in NAMES[endpoint] if name in offered}
+        sent = written(good, changed, doubled, left_out | {"id_token_hint"} if beside else left_out)
+        if method == "GET":
+            service.ask(path, sent, signed_in=not beside)
         else:
-            response = browser.post(path, data=urlencode(pairs),
-                                    content_type="application/x-www-form-urlencoded")
-        assert response.status_code < 500
-        assert "<script" not in response.text and "X" not in response.headers
-        location = response.headers.get("Location", "/")
-        assert location.startswith(KNOWN) or location[:1] == "/" != location[1:2], location
+            service.ask(path, "x=y" if beside and changed else "", "POST", sent)
 
     ask()
 
 
+def test_no_query_breaks_a_page_or_writes_on_it(service):
+    names = st.sampled_from([*AUTHORIZE, "logout_uri", "post_logout_redirect_uri", "error", "error_description",
+                             "user_name", "confirmation_code"])
+
+    @settings(max_examples=300, **SETTINGS)
+    @given(path=st.sampled_from([*FORMS, *PLAIN]), changed=st.dictionaries(names, VALUES, max_size=3),
+           doubled=st.lists(st.tuples(names, VALUES), max_size=1), signed_in=st.booleans())
+    def ask(path, changed, doubled, signed_in):
+        response = service.ask(path, written(service.good, changed, doubled), signed_in=signed_in)
+        location = response.headers.get("Location", "")
+        if location.startswith("/"):  # what the guest is shown next
+            service.ask(*location.partition("?")[::2], signed_in=signed_in)
+
+    ask()
+
+
+def test_no_form_breaks_a_page_or_writes_on_it(service):
+    names = st.sampled_from(FIELDS)
+
+    @settings(max_examples=300, **SETTINGS)
+    @given(path=st.sampled_from([*FORMS, "/logout"]), typed=st.dictionaries(names, VALUES, max_size=5),
+           doubled=st.lists(st.tuples(names, VALUES), max_size=1), signed_in=st.booleans(),
+           csrf=st.one_of(st.none(), VALUES))
+    def send(path, typed, doubled, signed_in, csrf):
+        token = service.csrf[service.somebody if signed_in else service.nobody] if csrf is None else csrf
+        body = written({"username": NAME, "password": PASSWORD}, {**typed, "_csrf": token}, doubled)
+        query = urlencode(service.good if path != "/logout" else {"client_id": service.good["client_id"]})
+        service.ask(path, query, "POST", body, signed_in)
+
+    send()
+
+
 @pytest.mark.parametrize("name", ["Host", "Authorization", "Cookie", "Content-Type", "X-Forwarded-Host"])
 def test_no_header_breaks_an_endpoint(service, name):
-    browser, provider = service
-
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=25, **SETTINGS)
     @given(value=st.text(max_size=60, alphabet=st.characters(min_codepoint=32, max_codepoint=255)))
     def ask(value):
-        for path in NAMES:
-            for method in ("GET", "POST"):
-                response = browser.open(path, method=method, headers={name: value},
-                                        data="client_id=x" if method == "POST" else None)
-                assert response.status_code < 500
+        for endpoint in NAMES:
+            method, path = endpoint.split()
+            check(service.nobody.open(path, method=method, headers={name: value},
+                                      data="client_id=x" if method == "POST" else None))
 
     ask()
