@@ -32,7 +32,7 @@ THEMES = ("light", "dark")
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 FOR_README = {"sign-in.png": ("sign-in-suggested", "light", "body"), "demo.png": ("demo-account", "dark", ".journeys")}
 """{file: (page, theme, what stands at the top of the picture)}"""
-README_SIZE = (800, 600)  # pixels
+README_SIZE = (760, 570)  # pixels
 LARGEST_FOR_README = 80_000  # bytes
 PATIENCE = 15_000  # milliseconds for a page to come
 EXAMPLES = """examples:
