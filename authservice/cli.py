@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from functools import wraps
+from pathlib import Path
 
 import click
 from flask.cli import FlaskGroup
@@ -61,9 +62,13 @@ def plainly(command):
 
 
 def local_backend(settings: Settings):
+    _refuse_without_pools(settings)
+    return build_backend(settings)
+
+
+def _refuse_without_pools(settings: Settings) -> None:
     if settings.backend != "local":
         raise SettingsError("this command is for backend local; with cognito, Amazon keeps the pools")
-    return build_backend(settings)
 
 
 @cli.command(with_appcontext=False)
@@ -275,21 +280,74 @@ def db():
 @db.command("upgrade", with_appcontext=False)
 @plainly
 def upgrade_database():
-    """Bring the schema to the newest revision (also done at every start)."""
-    settings = config.load()
-    local_backend(settings).close()
-    click.echo("the database is up to date")
+    """Bring the schema to the newest revision. Stop all workers first, and make a backup."""
+    from authservice.local import database
+    engine = _engine()
+    before = database.revision(engine)
+    database.upgrade(engine)
+    after = database.revision(engine)
+    click.echo(f"the schema is {after}" + (", as before" if before == after else f"; it was {before or 'empty'}"))
+
+
+@db.command("downgrade", with_appcontext=False)
+@click.argument("revision")
+@click.confirmation_option(prompt="What only the newer schema holds is lost. Go on?")
+@plainly
+def downgrade_database(revision):
+    """Take the schema back to an older REVISION, for an older version of this program."""
+    from authservice.local import database
+    engine = _engine()
+    database.downgrade(engine, revision)
+    click.echo(f"the schema is {database.revision(engine)}")
+
+
+@db.command("check", with_appcontext=False)
+@plainly
+def check_database():
+    """Walk through the tables and tell what should not be; exit code 1 if there is anything."""
+    from authservice.local import invariants
+    found = local_backend(config.load()).run(lambda work: list(invariants.violations(work)))
+    for line in found:
+        click.echo(line)
+    click.echo(f"{len(found)} faults found" if found else "nothing is wrong")
+    sys.exit(1 if found else 0)
+
+
+@db.command("backup", with_appcontext=False)
+@click.argument("file", type=click.Path(path_type=Path))
+@plainly
+def backup_database(file):
+    """Copy the SQLite database into a new FILE, while the service runs.
+
+    \b
+    Example:
+      authservice db backup backups/$(date +%F).db
+    """
+    from authservice.local import database
+    engine = _engine()
+    with click.progressbar(length=100, label="copying") as bar:
+        database.backup(engine, file, lambda left, total: bar.update(100 - 100 * left // max(total, 1) - bar.pos))
+    click.echo(f"copied to {file}; what is sealed in it opens with seal.key alone: keep a copy of that elsewhere")
 
 
 @db.command(with_appcontext=False)
 @plainly
-def prune():
-    """Remove what has expired: sessions, codes, tokens, counters."""
+def sweep():
+    """Remove what has expired: sessions, codes, tokens, counters; a running service does so too, bit by bit."""
     from authservice.local import housekeeping
     backend, removed = local_backend(config.load()), 0
     while batch := backend.run(housekeeping.prune):
         removed += batch
-    click.echo(f"{removed} expired rows removed")
+        if sys.stdout.isatty():
+            click.echo(f"\r{removed} expired rows removed", nl=False)
+    click.echo(f"\r{removed} expired rows removed" if sys.stdout.isatty() else f"{removed} expired rows removed")
+
+
+def _engine():
+    settings = config.load()
+    from authservice.local import database
+    _refuse_without_pools(settings)
+    return database.open_engine(settings.sql_url)
 
 
 @cli.command(with_appcontext=False)

@@ -60,7 +60,8 @@ def main():
         command = [str(bootstrap.prepare()), "-m", "authservice"]
         start(children, "demo", command, config, config["port"] + 1)
         if config["backend"] == "local":
-            run_to_end([*command, "seed", str(SEED)], environment_of(config))  # and makes the schema new
+            run_to_end([*command, "db", "upgrade"], environment_of(config))
+            run_to_end([*command, "seed", str(SEED)], environment_of(config))
         start(children, "serve", command, config, config["port"], "--workers", str(config["workers"]))
         wait_until_ready(children)
         say("\n" + what_to_click(config))

@@ -49,7 +49,7 @@ class LocalBackend:
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism)
         self.tools = Tools(settings, Vault(sealer), passwords, clock, random)
         self.sealer = sealer
-        database.upgrade(self.engine)
+        database.prepare(self.engine)
         self.courier = delivery.Courier(self)
         self._tidied_at = clock()
 

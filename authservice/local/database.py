@@ -1,7 +1,7 @@
-"""Engine, session, column types and the two moments of a transaction.
+"""Engine, session, column types, the two moments of a transaction, and the schema as a whole.
 
-Owns how SQLite and PostgreSQL are opened and when a write lock is taken. Does not
-own the tables (models/) nor which call writes what (backend.py).
+Owns how SQLite and PostgreSQL are opened, when a write lock is taken, which schema is accepted, and copies. Does not
+own the tables (models/, migrations/) nor which call writes what (backend.py).
 
 A call first reads, hashes and signs without any lock; then `begin_writing` takes
 the lock, the call's claims and changes are written, and it commits. On SQLite
@@ -9,6 +9,11 @@ the driver is therefore in autocommit mode: a SELECT holds nothing, and the one
 transaction there is starts with BEGIN IMMEDIATE.
 """
 
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +22,23 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event, make_url, text
+from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from authservice.config import SettingsError
+
 SQLITE_WAIT_SECONDS = 30
+UPGRADE_ATTEMPTS = 20
+UPGRADE_PAUSE_SECONDS = 0.25
+BACKUP_PAGES = 2000
+"""So many pages (of 4 KiB) are copied at a stretch; writers wait no longer than that."""
 MIGRATIONS = str(Path(__file__).parent / "migrations")
+
+
+class SchemaError(SettingsError):
+    """A database that this version does not work on; the message says what to do."""
 
 
 class Base(DeclarativeBase):
@@ -95,23 +111,81 @@ def begin_writing(db: Session) -> None:
         db.connection().exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def prepare(engine: Engine) -> None:
+    """Make the tables of an empty database; refuse one that another version made (SchemaError).
+
+    An upgrade is an operator's act, for workers of two versions must not meet on it unawares.
+    """
+    found = revision(engine)
+    if found is None:
+        upgrade(engine)
+    elif found not in _revisions():
+        raise SchemaError(f"a newer version made this database (schema {found}, this version knows {_newest()}): "
+                          "start that version, or one newer still")
+    elif found != _newest():
+        raise SchemaError(f"the database has schema {found}, this version needs {_newest()}: stop all workers, make a "
+                          "backup (authservice db backup FILE), then run: authservice db upgrade")
+
+
+def revision(engine: Engine) -> str | None:
+    """The revision of the schema; None for a database without one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest revision; several processes may do so at once."""
+    """Bring the schema to the newest revision; several processes may do so at once.
+
+    Needs no lock that not every PostgreSQL-compatible database has: who comes second finds the work done, or fails
+    on the other's tables and looks again.
+    """
+    for attempt in range(UPGRADE_ATTEMPTS):
+        if revision(engine) == _newest():
+            return
+        try:
+            _run_migrations(engine, "head")
+        except (IntegrityError, OperationalError, ProgrammingError):
+            if attempt == UPGRADE_ATTEMPTS - 1:
+                raise
+            time.sleep(UPGRADE_PAUSE_SECONDS)
+
+
+def downgrade(engine: Engine, to: str) -> None:
+    """Take the schema back to an older revision, "base" for none; what only the newer one holds is lost."""
+    _run_migrations(engine, to, command.downgrade)
+
+
+def _run_migrations(engine: Engine, to: str, run=command.upgrade) -> None:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == _newest():
-            return
-    with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(text("SELECT pg_advisory_xact_lock(7236418)"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        run(config, to)
         connection.commit()
 
 
 @lru_cache
+def _revisions() -> list[str]:
+    """Every revision this version knows, the newest first."""
+    return [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
+
+
 def _newest() -> str:
-    return ScriptDirectory(MIGRATIONS).get_current_head()
+    return _revisions()[0]
+
+
+def backup(engine: Engine, target: Path, progress: Callable[[int, int], None]) -> None:
+    """Copy a SQLite database that is in use into a new file, mode 0600, as it is at one moment.
+
+    `progress(pages left, pages in all)` is called as it goes. Refuses an existing file, and any other database.
+    """
+    if engine.dialect.name != "sqlite":
+        raise SchemaError("only SQLite is copied here; for PostgreSQL use pg_dump, which does the same online")
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    os.close(descriptor)
+    with engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
+        source = connection.connection.driver_connection
+        source.backup(copy, pages=BACKUP_PAGES, progress=lambda _, left, total: progress(left, total))
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
