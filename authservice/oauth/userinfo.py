@@ -94,9 +94,9 @@ def _shown(name: str, value: str):
 
 
 def _challenge() -> Response:
-    """Who shows nothing is told the scheme and no error (RFC 6750 section 3.1)."""
+    """Who shows nothing is told the scheme and no error (RFC 6750 section 3.1); a scheme needs a parameter."""
     g.outcome = "no token"
-    return answers.response(401, "", [("WWW-Authenticate", "Bearer")])
+    return answers.response(401, "", [("WWW-Authenticate", 'Bearer realm="authservice"')])
 
 
 def _refuse(status: int, error: str, description: str) -> Response:

@@ -92,7 +92,7 @@ def test_claims_have_the_types_of_openid_connect(provider):
 def test_who_shows_no_token_is_told_the_scheme_alone(provider):
     response = provider.get("/oauth2/userInfo")
     if is_strict(provider):
-        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="authservice"')
     else:
         assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
     for wrong in ("Bearer", "Basic YTpi"):
