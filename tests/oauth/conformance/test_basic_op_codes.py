@@ -121,6 +121,22 @@ def test_oidcc_refresh_token(rp):
     assert other.refresh(tokens[1]["refresh_token"]).status_code == 200
 
 
+def test_oidcc_refresh_token_with_offline_access(rp):
+    """The same module with scope offline_access, to which it adds prompt=consent.
+
+    Strict asks the person and overlooks the scope: there is a refresh token anyway. Cognito knows no such scope.
+    """
+    request = rp.request(scope="openid offline_access", prompt="consent")
+    page = rp.send(request)
+    if rp.strict:
+        assert rp.sign_in().heading == "Allow access?"
+        rp.guest.press("Allow", decision="allow")
+        tokens = rp.tokens_of(rp.redeem(rp.callback(request)["code"]))
+        assert rp.refresh(tokens["refresh_token"]).status_code == 200
+    else:
+        assert page is None and rp.refused(request) == "invalid_scope"
+
+
 def test_oidcc_ensure_request_with_valid_pkce_succeeds(rp):
     assert rp.metadata["code_challenge_methods_supported"] == ["S256"]
     assert rp.flow(**PKCE, verifier=VERIFIER)

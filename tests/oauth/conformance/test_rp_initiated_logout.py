@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.hosted.page import Page
 from tests.oauth.conformance.relying_party import NEEDS_A_PAGE, RelyingParty
@@ -74,10 +75,13 @@ def test_oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(rp, hint, uri):
 
 def test_oidcc_rp_initiated_logout_modified_id_token_hint(rp, hint):
     """A hint without signature: an error page, no redirect; and nobody was signed out by it."""
-    unsigned = jwt.encode(jwt.decode(hint, options={"verify_signature": False}), "", algorithm="none",
-                          headers={"kid": jwt.get_unverified_header(hint)["kid"]})
-    rp.error_page(log_out(rp, id_token_hint=unsigned, post_logout_redirect_uri=SIGNED_OUT, state=STATE))
+    rp.error_page(log_out(rp, id_token_hint=unsigned(hint), post_logout_redirect_uri=SIGNED_OUT, state=STATE))
     assert is_signed_in(rp)
+
+
+def unsigned(hint: str) -> str:
+    return jwt.encode(jwt.decode(hint, options={"verify_signature": False}), "", algorithm="none",
+                      headers={"kid": jwt.get_unverified_header(hint)["kid"]})
 
 
 def test_oidcc_rp_initiated_logout_no_id_token_hint(rp, hint):
@@ -125,6 +129,21 @@ def test_without_a_hint_the_named_clients_registered_address_is_gone_to_after_a_
     assert say_yes(rp, log_out(rp, **given)) is None
     assert rp.guest.left_to == f"{SIGNED_OUT}?{urlencode({'state': STATE})}".replace("+", "%20")
     assert not is_signed_in(rp)
+
+
+def test_a_forged_hint_is_none_here_nor_at_the_authorization_endpoint(rp, hint):
+    """T9, A9: of the right person, but not by the pool's key for ID tokens."""
+    kid, claims = {"kid": jwt.get_unverified_header(hint)["kid"]}, jwt.decode(hint, options={"verify_signature": False})
+    thief = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = rp.keys()[kid["kid"]]["n"]
+    forged = [jwt.encode(claims, thief, "RS256", headers=kid), jwt.encode(claims, public, "HS256", headers=kid),
+              jwt.encode(claims, "x" * 32, "HS256", headers=kid), unsigned(hint), hint[:-8] + "AAAAAAAA",
+              hint.rpartition(".")[0] + ".", hint + "x", "x", rp.flow().tokens["access_token"]]
+    for each in forged:
+        rp.error_page(log_out(rp, id_token_hint=each, post_logout_redirect_uri=SIGNED_OUT))
+        request = rp.request(prompt="none", id_token_hint=each)
+        assert rp.send(request) is None and rp.refused(request) == "login_required"
+    assert is_signed_in(rp)
 
 
 def test_a_hint_that_has_expired_is_still_a_hint(rp, hint):
