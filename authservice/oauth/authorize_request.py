@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant
@@ -87,8 +86,10 @@ class Asked:
 
     @property
     def acr_values(self) -> str | None:
-        """The levels the app would like, by name, the best first."""
-        return " ".join([*self.values.get("acr_values", "").split(), *self.claims.acr_values]) or None
+        """The levels the app would like, by name, the best first. What `claims` insists on goes before a mere wish
+        (OpenID Connect Core section 5.5.1.1)."""
+        wished, by_claims = self.values.get("acr_values", "").split(), self.claims.acr_values
+        return " ".join([*by_claims, *wished] if self.claims.acr_is_essential else [*wished, *by_claims]) or None
 
     def acr_of(self, session: BrowserSession) -> str | None:
         """The level of this sign-in, if the app asked to know it."""

@@ -1,7 +1,7 @@
 """The parameter `claims`: single claims that an app asks for by name. Honoured in strict mode; Cognito has none.
 
 Owns reading it. Which of the claims an app then gets is local/tokens/issue.py's and userinfo.py's; whether the
-user is the one it wants, authorize.py's.
+user is the one it wants, authorize_request.py's.
 Source: OpenID Connect Core section 5.5.
 """
 
@@ -19,7 +19,9 @@ class ClaimsAsked:
     subject: str | None = None
     """The one user who will do."""
     acr_values: tuple[str, ...] = ()
+    """The levels that would do, by name, the best first."""
     acr_is_essential: bool = False
+    """Whether no other level than those will do."""
 
 
 def read(text: str | None) -> ClaimsAsked:
@@ -39,7 +41,8 @@ def read(text: str | None) -> ClaimsAsked:
     if len(subjects) > 1:
         raise InvalidRequestError("claims asks for two subjects.")
     names = {place: list(requests) for place, requests in wanted.items() if requests}
-    return ClaimsAsked(names, next(iter(subjects), None), _values(acr), acr.get("essential") is True)
+    levels = _levels(acr)
+    return ClaimsAsked(names, next(iter(subjects), None), levels, bool(levels) and acr.get("essential") is True)
 
 
 def _requests(asked) -> dict:
@@ -51,9 +54,9 @@ def _requests(asked) -> dict:
     return asked
 
 
-def _values(request: dict) -> tuple[str, ...]:
+def _levels(request: dict) -> tuple[str, ...]:
     values = request.get("values", [request["value"]] if "value" in request else [])
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(isinstance(value, str) and value.isprintable() for value in values):
         raise _malformed()
     return tuple(values)
 

@@ -16,7 +16,8 @@ def set_up_app(provider) -> pyotp.TOTP:
     """Give the user a verified authenticator app, which no sign-in asks for by itself."""
     provider.call("SetUserPoolMfaConfig", UserPoolId=provider.pool_id, MfaConfiguration="OPTIONAL",
                   SoftwareTokenMfaConfiguration={"Enabled": True})
-    tokens = provider.tokens(scope="openid aws.cognito.signin.user.admin")
+    code = provider.code(scope="openid aws.cognito.signin.user.admin", **PKCE)
+    tokens = provider.redeem(code, code_verifier=VERIFIER).json()
 
     def call(operation, **members):
         return provider.backend.call(operation, {"AccessToken": tokens["access_token"], **members}, ANONYMOUS)
@@ -106,6 +107,28 @@ def test_an_essential_level_that_is_not_reached_is_an_error(provider):
     wanted = '{"id_token": {"acr": {"essential": true, "values": ["%s"]}}}' % WITH_APP
     answer = answer_of(provider.authorize(provider.browser(), claims=wanted, **PKCE))
     assert answer["error"] == "unmet_authentication_requirements"
+
+
+@pytest.mark.parametrize("oidc", ["strict"])
+def test_an_essential_level_is_asked_for_before_one_that_would_be_nice(provider):
+    set_up_app(provider)
+    wanted = '{"id_token": {"acr": {"essential": true, "values": ["%s"]}}}' % WITH_APP
+    response = ask(provider, provider.browser(), PASSWORD_ALONE, claims=wanted)
+    assert response.headers["Location"].startswith("/login?")
+
+
+@pytest.mark.parametrize("oidc", ["strict"])
+@pytest.mark.parametrize("acr", ['{"essential": true}', '{"essential": true, "values": []}', "null"])
+def test_whoever_names_no_level_gets_to_know_any(provider, acr):
+    answer = answer_of(provider.authorize(provider.browser(), claims='{"id_token": {"acr": %s}}' % acr, **PKCE))
+    assert claims_of(provider, answer)[0]["acr"] == PASSWORD_ALONE
+
+
+@pytest.mark.parametrize("oidc", ["strict"])
+@pytest.mark.parametrize("name", [r"\ud800", r"\u0000", r"\n"])
+def test_a_level_that_nobody_could_name_is_refused_before_anybody_signs_in(provider, name):
+    answer = answer_of(provider.authorize(claims='{"id_token": {"acr": {"value": "%s"}}}' % name, **PKCE))
+    assert answer["error"] == "invalid_request"
 
 
 def test_an_api_sign_in_asks_by_target_acr_values(provider):

@@ -1,7 +1,7 @@
 """How strongly somebody signed in: the levels (ACR), their names in a pool, and which one a request demands.
 
 Owns the four levels and what satisfies them. Does not own the order of a sign-in (authentication/next_step.py)
-nor when an app's request makes somebody sign in anew (oauth/authorize.py).
+nor when an app's request makes somebody sign in anew (oauth/authorize_request.py).
 Source: Developer Guide, "Step-up authentication"; OpenID Connect Core section 3.1.2.1, `acr_values`; RFC 8176.
 """
 
