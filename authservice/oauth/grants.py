@@ -91,10 +91,11 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         self.sign_in = issue.begin(call, row.user, client.row, row.scopes, row.auth_time, from_domain=True,
                                    nonce=row.nonce, methods=row.methods, acr=row.acr, claims=row.claims,
                                    resource=row.resource)
-        # Whoever named no scope got all of the client's; whoever named them all is told once more.
-        everything = scope == client.get_allowed_scope(None)
+        # Whoever named no scope got all of the client's; whoever named them all is told once more. Strict mode may
+        # have overlooked some of those named.
+        may_differ = call.settings.strict_oidc or scope == client.get_allowed_scope(None)
         return token_answer(call, self.sign_in, issue.new_refresh_token(call, self.sign_in),
-                            scope if everything else None)
+                            scope if may_differ else None)
 
     def delete_authorization_code(self, authorization_code: CodeShown) -> None:
         codes.spend(self.server.call, authorization_code.row, self.sign_in)

@@ -118,6 +118,11 @@ def test_scopes_of_openid_connect_that_are_not_offered_are_overlooked(provider, 
 
 
 @IN_STRICT_MODE
+def test_the_app_is_told_which_scopes_it_got(provider):
+    assert tokens_of(provider, scope="openid offline_access")["scope"] == "openid"
+
+
+@IN_STRICT_MODE
 def test_other_scopes_that_the_client_has_not_are_refused(provider):
     answer = answer_of(provider.authorize(provider.browser(), scope="openid orders/read", **PKCE))
     assert answer["error"] == "invalid_scope"
