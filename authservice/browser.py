@@ -22,6 +22,8 @@ from flask.sessions import SecureCookieSession, SessionInterface
 JOURNEY_SECONDS = 3600
 SIGNED_IN_SECONDS = 3600  # Developer Guide, "Managed login": valid for one hour, a re-use does not extend it
 STEPS_SECONDS = 300
+LONGEST_ID = 128
+"""Characters of a browser session's id; a longer one is not ours, and has no room in the journey's cookie."""
 
 
 class SealedSessions(SessionInterface):
@@ -71,22 +73,27 @@ def _cookies() -> SealedSessions:
 
 # Who is signed in
 
-def sign_in(pool_id: str, session_id: str) -> None:
+def sign_in(pool_id: str, new_id: str) -> None:
     """Put the browser session into the pool's cookie here and begin the journey's state anew (S1)."""
-    replaced = request.cookies.get(_cookies().cookie(f"cognito.{pool_id}"))
+    replaced = session_id(pool_id)
     session.clear()
-    keep("replaced", replaced, STEPS_SECONDS)
-    _answer_with_cookie(pool_id, session_id, SIGNED_IN_SECONDS)
+    if replaced:
+        keep("replaced", [pool_id, replaced], STEPS_SECONDS)
+    _answer_with_cookie(pool_id, new_id, SIGNED_IN_SECONDS)
 
 
 def session_id(pool_id: str) -> str | None:
     """The id of the pool's browser session that this browser shows; the caller asks whether it lives."""
-    return request.cookies.get(_cookies().cookie(f"cognito.{pool_id}")) or None
+    shown = request.cookies.get(_cookies().cookie(f"cognito.{pool_id}"), "")
+    return shown if 0 < len(shown) <= LONGEST_ID else None
 
 
-def replaced_session_id() -> str | None:
-    """The id that the sign-in just now has replaced; its end on the server is the caller's."""
-    return kept("replaced")
+def take_replaced() -> tuple[str, str] | None:
+    """Pool and id of the browser session that the sign-in just now has replaced, told once; its end on the server
+    is the caller's."""
+    replaced = kept("replaced")
+    drop("replaced")
+    return replaced and tuple(replaced)
 
 
 def pool_ids() -> list[str]:
@@ -148,7 +155,6 @@ def steps_taken(query: str) -> set[str]:
 def forget_steps() -> None:
     """Once the app has its answer no step counts any more: so `prompt=login` neither loops nor is skipped."""
     drop("steps")
-    drop("replaced")
 
 
 def _digest(query: str) -> str:

@@ -32,6 +32,8 @@ def answer(backend) -> Response:
     if request.method == "POST":
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return answers.Redirect(answers.here("/oauth2/authorize", urlencode(given)), 303)
+    if replaced := browser.take_replaced():  # no copy of the cookie that was here before is worth anything (S1)
+        backend.run(lambda call: browser_sessions.end(call, *replaced), ANONYMOUS)
     values = request.args
     done = browser.steps_taken(query(values))  # here, for the work below may run again
     try:
@@ -47,8 +49,6 @@ def _dispatch(call: Call, values: MultiDict, done: set[str]) -> tuple[Response, 
     """A code, the page that is due, or Refused; and whether that ends the request."""
     asked = read(call, values)
     session = session_here(call, asked.client)
-    if "signed-in" in done:  # no copy of the cookie that was here before is worth anything (S1)
-        browser_sessions.end(call, asked.client.pool_id, browser.replaced_session_id())
     page = asked.next_page(call, session, done)
     if page and "none" in asked.prompt:
         raise _refuse(call, asked, WITHOUT_A_PAGE[page]())

@@ -85,6 +85,25 @@ def test_who_signs_in_as_another_than_the_hint_names_gets_no_code(provider):
     assert answer["error"] == "login_required" and "code" not in answer
 
 
+def test_a_new_sign_in_ends_the_one_before_even_where_the_app_gets_no_code(provider):
+    add_user(provider.backend, provider.pool_id, "user-2@example.com")
+    hint = provider.tokens(browser=provider.browser("user-2@example.com"))["id_token"]
+    browser = requests.Session()
+    sign_in_on_the_page(provider, browser)
+    [before] = [cookie for cookie in browser.cookies if cookie.name.startswith("cognito.")]
+    assert sign_in_on_the_page(provider, browser, id_token_hint=hint)["error"] == "login_required"
+    copy = requests.Session()
+    copy.cookies.set(before.name, before.value)
+    assert answer_of(provider.authorize(copy, prompt="none"))["error"] == "login_required"
+
+
+@pytest.mark.filterwarnings("error:The 'login' cookie is too large")
+def test_a_cookie_that_is_not_ours_leaves_room_for_the_journeys_state(provider):
+    browser = requests.Session()
+    browser.cookies.set(f"cognito.{provider.pool_id}", "x" * 3500, domain="localhost.local")
+    assert "code" in sign_in_on_the_page(provider, browser, prompt="login")
+
+
 @pytest.mark.parametrize("path", ["/login", "/signup", "/forgotPassword"])
 def test_the_pages_are_doors_of_their_own_with_the_same_parameters_and_the_same_checks(provider, path):
     assert provider.get(path, params=provider.request_of()).status_code == 200
