@@ -104,6 +104,12 @@ def test_a_key_in_wrong_hands_gives_way_at_once_even_to_a_rotation_under_way(poo
         assert header(app_client.tokens()["AccessToken"])["kid"] not in waiting
 
 
+def test_a_pools_first_keys_sign_also_where_the_clock_is_behind(pool, app_client, backend, clock):
+    pool.user()
+    clock.advance(seconds=-90)
+    assert header(app_client.tokens()["AccessToken"])["kid"] in published(backend.store, pool)
+
+
 def test_an_old_key_stays_published_until_the_last_token_it_signed_has_expired(pool, backend, clock):
     pool.user()
     client = pool.client(AccessTokenValidity=20, IdTokenValidity=24)

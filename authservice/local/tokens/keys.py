@@ -5,7 +5,7 @@ last. Does not own the RSA arithmetic (crypto/jwt.py) or the JWKS document's doo
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from sqlalchemy import select
 
@@ -16,12 +16,12 @@ from authservice.local.tokens import validity
 
 LEEWAY = timedelta(minutes=5)
 """How much longer than its last token an old public key is served, for clocks that differ."""
-
-
 JWKS_CACHED = timedelta(minutes=5)
 """How long whoever asked for the published keys may go on without asking again."""
 PUBLISHED_FIRST = 2 * JWKS_CACHED
 """How long a new key is published before it signs: no relying party meets a kid that it cannot know."""
+THE_START = datetime.min.replace(tzinfo=timezone.utc)
+"""From when on a pool's first keys sign: also for a worker whose clock is behind."""
 
 
 @dataclass(frozen=True)
@@ -125,4 +125,4 @@ def _open(call: Call, pool: Pool) -> Ring:
 def _opened(call: Call, row: SigningKey) -> OpenedKey:
     private = jwt.load_private(call.vault.read(row, "private_key"))
     return OpenedKey(row.use, row.kid, private, private.public_key(), row.public_jwk,
-                     row.signs_from or row.created_at, row.served_until)
+                     row.signs_from or THE_START, row.served_until)
