@@ -127,7 +127,7 @@ def read(call: Call, values: MultiDict) -> Asked:
     if in_cognitos_way and not proven and not call.settings.strict_oidc:
         advice.give(client.id, advice.NO_HINT)
     return Asked(client, [pool_id] if pool_id else browser.pool_ids(), destination,
-                 is_at_app=destination is not None and not values.get("redirect_uri"),
+                 is_at_app=destination is not None and not destination.startswith("/"),
                  is_trusted=proven or (in_cognitos_way and not call.settings.strict_oidc))
 
 

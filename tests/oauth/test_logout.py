@@ -140,6 +140,14 @@ def test_strict_mode_asks_in_cognitos_way_too(provider, browser, cookie):
     assert not is_signed_in(provider, cookie)
 
 
+@pytest.mark.parametrize("oidc", ["strict"])
+def test_of_two_addresses_in_cognitos_way_the_one_to_leave_by_counts(provider, browser):
+    page = question(provider, browser, logout(provider, browser, logout_uri=SIGNED_OUT, redirect_uri=CALLBACK))
+    assert "form-action 'self' http://localhost:3000;" in page.headers["Content-Security-Policy"]
+    browser.headers["Sec-Fetch-Mode"] = "navigate"
+    assert say_yes(provider, browser, page).headers["Location"].startswith("/signedout?")
+
+
 @pytest.mark.parametrize("uri", [SIGNED_OUT + "/", SIGNED_OUT + "?x", "http://evil.example/",
                                  "//evil.example", "http://localhost:3000/", SIGNED_OUT.upper(),
                                  "javascript:alert(1)"])
