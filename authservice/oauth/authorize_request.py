@@ -106,18 +106,23 @@ class Asked:
         return hint is not None and hint["sub"] == session.user_id
 
     def is_fresh(self, call: Call, session: BrowserSession) -> bool:
-        """Whether this sign-in will do, or the app demands a new one, or a stronger one."""
+        """Whether this sign-in will do, or the app demands a new one."""
         too_old = self.max_age is not None and call.now > session.auth_time + self.max_age
-        too_weak = not assurance.demanded(session.user, self.acr_values) <= set(session.methods)
-        return not (too_old or too_weak or self.max_age == timedelta(0) or "login" in self.prompt)
+        return not (too_old or self.max_age == timedelta(0) or "login" in self.prompt)
+
+    def is_strong(self, session: BrowserSession) -> bool:
+        """Whether this sign-in reaches the level that the app demands of its user."""
+        return assurance.demanded(session.user, self.acr_values) <= set(session.methods)
 
     def next_page(self, call: Call, session: BrowserSession | None, done: set[str]) -> str | None:
         """The page a person must see before the app gets its code; None when there is none (any more).
 
         `done`: the steps that were taken for exactly this request: signed-in, chosen, consented, denied.
         """
-        if session is None or ("signed-in" not in done
-                               and not (self.fits(call, session) and self.is_fresh(call, session))):
+        # A sign-in just now may have been begun for a weaker request of the app, so its strength is looked at again.
+        if session is None or not self.is_strong(session):
+            return "/login"
+        if "signed-in" not in done and not (self.fits(call, session) and self.is_fresh(call, session)):
             return "/login"
         if "select_account" in self.prompt and not done & {"signed-in", "chosen"}:
             return "/selectAccount"

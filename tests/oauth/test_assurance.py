@@ -1,5 +1,6 @@
 """How strongly somebody signed in: acr_values asks, the second factor answers, the tokens tell."""
 
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
@@ -70,6 +71,22 @@ def test_a_stronger_level_asks_who_is_signed_in_for_the_app_and_then_goes_on(pro
         assert (claims["acr"], claims["amr"]) == (WITH_APP, ["pwd", "otp", "mfa"])
     for claims in claims_of(provider, answer_of(ask(provider, browser, WITH_APP, prompt="none"))):
         assert claims["acr"] == WITH_APP
+
+
+def test_a_sign_in_begun_for_a_weaker_request_does_not_pass_for_a_stronger_one(provider):
+    set_up_app(provider)
+    temporary, new = "Temporary-horse-9", "Another-horse-9"
+    provider.call("AdminSetUserPassword", UserPoolId=provider.pool_id, Username=NAME, Password=temporary)
+    browser = requests.Session()
+    page = browser.get(provider.url + provider.authorize(browser).headers["Location"])
+    page = fill_in(provider, browser, page, "Sign in", username=NAME, password=temporary)
+    weaker = provider.url + "/changePassword?"
+    assert page.url.startswith(weaker)
+    page = browser.get(weaker + urlencode(provider.request_of(acr_values=WITH_APP)))
+    page = fill_in(provider, browser, page, "Save and continue", password=new, password_again=new)
+    assert page.url.startswith(f"{provider.url}/login?")
+    page = fill_in(provider, browser, page, "Sign in", username=NAME, password=new)
+    assert page.url.startswith(f"{provider.url}/mfa?")
 
 
 def test_the_level_is_kept_on_refresh(provider):
