@@ -70,7 +70,11 @@ def proceed(journey: Journey, answer: dict, username: str) -> Response:
 
 
 def await_confirmation(journey: Journey, username: str, password: str, delivery: dict | None = None) -> None:
-    """Remember whose code is awaited, where it went, and for a short while the password to go on with."""
+    """Remember whose code is awaited, where it went, and for a short while the password to go on with.
+
+    A challenge of a sign-in that was left for this is dropped: a cookie of both may be more than browsers keep.
+    """
+    browser.drop("challenge")
     journey.hold("username", username)
     journey.hold("delivery", delivery)
     journey.hold("password", [username, password], PASSWORD_SECONDS)

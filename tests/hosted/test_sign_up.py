@@ -53,6 +53,23 @@ def test_a_new_code_replaces_the_old_one(guest, site):
     assert guest.left_to.startswith(CALLBACK)
 
 
+@pytest.mark.filterwarnings("error:The 'login' cookie is too large")
+def test_the_longest_names_and_passwords_have_room_in_the_journeys_cookie(guest, make_site):
+    site = make_site(UsernameAttributes=None)
+    site.call("SetUserPoolMfaConfig", UserPoolId=site.pool_id, MfaConfiguration="ON",
+              SoftwareTokenMfaConfiguration={"Enabled": True})
+    one, two, password = "\U0001f600" * 128, "\U0001f601" * 128, PASSWORD + "\U0001f602" * (256 - len(PASSWORD))
+    site.add_user(one, email=NAME)
+    guest.open(site.door)
+    guest.fill_in("Sign in", {"Username": one, "Password": PASSWORD})
+    assert guest.path == "/mfa/setup"
+    guest.open(site.page("/signup"))
+    guest.fill_in("Create account", {"Username": two, "Email address": "user-2@example.com",
+                                     "Password": password, "Password again": password})
+    guest.fill_in("Confirm account", {"Confirmation code": site.mail("user-2@example.com")["code"]})
+    assert guest.path == "/mfa/setup"
+
+
 def test_the_password_is_kept_for_a_quarter_of_an_hour_and_then_asked_for(guest, site, clock):
     sign_up(guest, site)
     clock.advance(minutes=15)
