@@ -20,7 +20,7 @@ from werkzeug.datastructures import MultiDict
 
 from authservice import browser
 from authservice.contract import ANONYMOUS
-from authservice.local.accounts import assurance
+from authservice.local.accounts import assurance, profile
 from authservice.local.call import Call
 from authservice.local.models import AppClient, BrowserSession
 from authservice.local.tokens import browser_sessions, id_token_hint, issue
@@ -58,6 +58,8 @@ class AuthorizeRequest:
     redirect_origin: str
     """scheme://host:port of the redirect URI; of an app's own scheme, the scheme alone."""
     scopes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    """What the app would get to know beyond its scopes, since it asks for it by name."""
     login_hint: str | None
     acr_values: str | None
     lang: str | None
@@ -83,6 +85,16 @@ class Asked:
     @property
     def prompt(self) -> set[str]:
         return set(self.values.get("prompt", "").split())
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(self.grant.request.scope.split())
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that `claims` asks for by name, the app client may read, and no scope of the request shows."""
+        by_name = set().union(*self.claims.names.values()) & profile.readable(self.client) - {"sub"}
+        return tuple(sorted(by_name - issue.named_by_scope(self.scopes, by_name)))
 
     @property
     def acr_values(self) -> str | None:
@@ -151,7 +163,7 @@ def reader(backend) -> Callable[[MultiDict], AuthorizeRequest]:
 def _described(call: Call, asked: Asked) -> AuthorizeRequest:
     client, values, session = asked.client, asked.values, session_here(call, asked.client)
     return AuthorizeRequest(client.pool_id, client.id, client.name, query(values), answers.origin(asked.redirect_uri),
-                            tuple(asked.grant.request.scope.split()), values.get("login_hint"), asked.acr_values,
+                            asked.scopes, asked.attributes, values.get("login_hint"), asked.acr_values,
                             values.get("lang"), values.get("ui_locales"), session and _name(session),
                             asked.next_page(call, session, set()) is None)
 

@@ -80,12 +80,8 @@ def cognito_claims(sign_in: SignIn) -> dict:
 
 
 def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
-    """`openid` alone shows everything; with others it shows what those name, custom ones with `profile`."""
-    if not scopes & {"profile", *issue.SCOPED}:
-        return readable
-    custom = {name for name in readable if ":" in name}
-    by_scope = {**issue.SCOPED, "profile": issue.PROFILE | custom}
-    return readable & set().union(*(names for scope, names in by_scope.items() if scope in scopes))
+    """`openid` alone shows everything; with others it shows what those are for."""
+    return issue.named_by_scope(scopes, readable) if scopes & {"profile", *issue.SCOPED} else readable
 
 
 def _shown(name: str, value: str):

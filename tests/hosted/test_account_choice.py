@@ -1,6 +1,6 @@
 """Choosing an account and consenting: pages between who is signed in and the app that wants to know."""
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -85,6 +85,12 @@ class TestStrictly:
         known.press("Allow", decision="allow")
         assert "code" in told(known)
         assert known.open(f"{site.door}&prompt=consent").heading == "Allow access?"
+
+    def test_the_person_is_told_what_the_application_asks_for_by_name(self, known, site):
+        asked = '{"userinfo": {"email": null, "birthdate": null, "unheard_of": null}, "id_token": {"sub": null, "picture": null}}'
+        page = known.open(f"{site.door}&prompt=consent&{urlencode({'claims': asked})}")
+        assert "See: Date of birth" in page.text and "See: Address of your picture" in page.text
+        assert page.text.count("See") == 3 and "Unheard of" not in page.text  # the scope email shows the third
 
     @pytest.mark.parametrize("decision", ["deny", "", "allow "])
     def test_anything_but_yes_is_no(self, known, site, decision):

@@ -153,12 +153,17 @@ def shown_strictly(sign_in: SignIn, readable: set[str], place: str) -> dict:
     """The attributes that the scopes name, or `claims` for this place (id_token or userinfo), in the types that
     OpenID Connect gives them; an `updated_at` that is no whole number is left out (Core sections 5.1, 5.4, 5.5).
     """
-    by_scope = {**SCOPED, "profile": PROFILE | {name for name in readable if ":" in name}}
-    names = set((sign_in.claims or {}).get(place, [])).union(*(by_scope.get(scope, ()) for scope in sign_in.scopes))
-    claims = shown(sign_in.user, readable & names)
+    by_name = set((sign_in.claims or {}).get(place, []))
+    claims = shown(sign_in.user, (readable & by_name) | named_by_scope(sign_in.scopes, readable))
     if not isinstance(claims.get("updated_at"), int):
         claims.pop("updated_at", None)
     return claims
+
+
+def named_by_scope(scopes: Iterable[str], readable: set[str]) -> set[str]:
+    """Which of the readable attributes these scopes are for: of `openid` none; custom ones come with `profile`."""
+    by_scope = {**SCOPED, "profile": PROFILE | {name for name in readable if ":" in name}}
+    return readable & set().union(*(by_scope.get(scope, ()) for scope in scopes))
 
 
 def claim_value(name: str, value: str):
