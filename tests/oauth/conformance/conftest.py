@@ -8,12 +8,8 @@ from authservice.contract import OPERATOR
 from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, make_settings
 from tests.oauth.conformance.relying_party import PERSON, RelyingParty
+from tests.oauth.conftest import copy_instance, serving
 from tests.oauth.provider import NAME
-
-
-@pytest.fixture(params=["cognito", "strict"])
-def oidc(request) -> str:
-    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +27,25 @@ def populated(populated, tmp_path_factory):
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     backend.close()
     return folder
+
+
+@pytest.fixture(scope="module", params=["cognito", "strict"])
+def provider(request, populated, templates, tmp_path_factory):
+    """One for all tests of a module: what a test changes but clock, clients and users of its own, it does in
+    `own_provider`.
+    """
+    yield from served(request.param, populated, templates, tmp_path_factory.mktemp("provider"))
+
+
+@pytest.fixture(params=["cognito", "strict"])
+def own_provider(request, populated, templates, tmp_path):
+    yield from served(request.param, populated, templates, tmp_path)
+
+
+def served(oidc: str, populated, templates, folder):
+    copy_instance(populated, folder)
+    with serving(folder, Clock(), templates, oidc=oidc) as provider:
+        yield provider
 
 
 @pytest.fixture

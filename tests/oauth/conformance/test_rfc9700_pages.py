@@ -17,10 +17,9 @@ import requests
 
 from authservice.local.messaging import outbox
 from authservice.logs import JsonLines
-from tests.conftest import Clock
 from tests.hosted.page import Page
+from tests.oauth.conformance.conftest import served
 from tests.oauth.conformance.relying_party import RelyingParty
-from tests.oauth.conftest import copy_instance, serving
 from tests.oauth.provider import NAME, PASSWORD, PKCE, SIGNED_OUT, VERIFIER, answer_of
 
 TYPED = {"Email address": NAME, "Password": PASSWORD}
@@ -54,10 +53,9 @@ def logged():
 
 @pytest.fixture(scope="module", params=["cognito", "strict"])
 def journey(request, populated, templates, tmp_path_factory):
-    instance = tmp_path_factory.mktemp("journey")
-    copy_instance(populated, instance)
-    with serving(instance, Clock(), templates, oidc=request.param) as provider, logged() as log:
-        yield travel(RelyingParty(provider), log)
+    with logged() as log:
+        for provider in served(request.param, populated, templates, tmp_path_factory.mktemp("journey")):
+            yield travel(RelyingParty(provider), log)
 
 
 def travel(rp: RelyingParty, log: io.StringIO) -> Journey:
