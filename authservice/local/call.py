@@ -47,6 +47,8 @@ class Tools:
     passwords: Passwords
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    remembered_settings: dict = field(default_factory=dict)
+    """Pools and app clients as they are in the database; filled and judged by readings.py."""
     remembered_keys: dict = field(default_factory=dict)
     """Opened signing keys by pool; filled by tokens/keys.py, valid for one key generation."""
 

@@ -13,8 +13,10 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.util import create_half_hash
 
 from authservice.local import triggers
+from authservice.local.accounts import directory
 from authservice.local.call import Call
-from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, RefreshToken, SignIn
+from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, SignIn
+from authservice.local.readings import RefreshTokenRead
 from authservice.local.tokens import browser_sessions, codes, issue, refresh, validity
 from authservice.oauth import advice, answers
 
@@ -37,11 +39,12 @@ def token_answer(call: Call, sign_in: SignIn, refresh_token: str | None = None,
 
     Differs: `scope` is there where the app may not know it, as RFC 6749 section 5.1 wants; never in Cognito.
     """
-    access_token = issue.access_token(call, sign_in)
+    groups = directory.groups_of(call, sign_in.user)
+    access_token = issue.access_token(call, sign_in, groups)
     answer = {"access_token": access_token, **_kind(sign_in.client)}
     if "openid" in sign_in.scopes or not sign_in.from_domain:
         at_hash = create_half_hash(access_token, "RS256").decode()
-        answer["id_token"] = issue.id_token(call, sign_in, at_hash=at_hash)
+        answer["id_token"] = issue.id_token(call, sign_in, groups, at_hash=at_hash)
     if refresh_token:
         answer["refresh_token"] = refresh_token
     return {**answer, "scope": scope} if scope else answer
@@ -146,9 +149,9 @@ class ImplicitGrant(grants.ImplicitGrant):
 
 
 class RefreshShown(TokenMixin):
-    """A refresh token's row with the questions Authlib asks it."""
+    """A refresh token with the questions Authlib asks it."""
 
-    def __init__(self, row: RefreshToken):
+    def __init__(self, row: RefreshTokenRead):
         self.row = row
 
     def check_client(self, client) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
-from authservice.local.accounts import directory
+from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Domain, Pool
 
@@ -20,7 +20,7 @@ PREFIX_HOST = re.compile(r"(?P<name>(?P<prefix>[a-z0-9-]+)\.localhost)(:[0-9]+)?
 
 def find_client(call: Call, client_id: str | None) -> AppClient | None:
     """The app client of this id, if its pool answers at the host that was asked."""
-    client = directory.find_client(call, client_id) if CLIENT_ID.fullmatch(client_id or "") else None
+    client = readings.client(call, client_id) if CLIENT_ID.fullmatch(client_id or "") else None
     if client is None or not answers_here(call, client.pool_id):
         return None
     g.client_id, g.pool_id = client.id, client.pool_id  # for the log
@@ -28,7 +28,7 @@ def find_client(call: Call, client_id: str | None) -> AppClient | None:
 
 
 def find_pool(call: Call, pool_id: str) -> Pool | None:
-    return call.db.get(Pool, pool_id) if POOL_ID.fullmatch(pool_id) else None
+    return readings.pool(call, pool_id) if POOL_ID.fullmatch(pool_id) else None
 
 
 def answers_here(call: Call, pool_id: str) -> bool:

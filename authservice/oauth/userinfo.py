@@ -54,7 +54,7 @@ def _tries() -> bool:
 
 
 def _claims_of(call: Call, token: str) -> Response:
-    sign_in = check.signed_in(call, token, scope=None)
+    sign_in = check.reading(call, token, scope=None)
     g.client_id, g.pool_id = sign_in.client_id, sign_in.user.pool_id  # for the log
     if not pools.answers_here(call, sign_in.user.pool_id):
         return _refuse(*BAD_TOKEN)

@@ -8,13 +8,15 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from authservice.crypto import secret_hash
 from authservice.errors import (CognitoError, alias_exists, client_not_found, group_not_found, invalid_parameter,
                                 not_authorized, pool_not_found, unknown_username, user_not_found)
+from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
+from authservice.local.readings import UserRead
 
 LONGEST_KEY = 512
 """Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
@@ -41,7 +43,7 @@ def app_client(call: Call, request: dict) -> AppClient:
     For the operations with top-level ClientId, Username and SecretHash; sign-in passes its
     parameters to `check_secret_hash` itself.
     """
-    client = client_of(call, request["ClientId"])
+    client = client_to_read(call, request["ClientId"])
     check_secret_hash(call, client, request.get("SecretHash"), [request["Username"]])
     return client
 
@@ -113,6 +115,27 @@ def user(call: Call, pool_id: str, name: str) -> User:
     return find_by_sub(call, the_pool, name) or find_user(call, the_pool, name) or _refuse(user_not_found())
 
 
+def reading(call: Call, pool_id: str, name: str) -> UserRead:
+    """The same for a call that changes nothing."""
+    the_pool = pool_to_read(call, pool_id)
+    return (readings.user_by_sub(call, pool_id, name)
+            or readings.user_by_name(call, pool_id, name_key(the_pool, name)) or _refuse(user_not_found()))
+
+
+def pool_to_read(call: Call, pool_id: str) -> Pool:
+    """The pool, for a call that does not change it."""
+    return readings.pool(call, pool_id) or _refuse(pool_not_found(pool_id))
+
+
+def client_to_read(call: Call, client_id: str, pool_id: str | None = None) -> AppClient:
+    """The app client with this id, as `client_of` gives it, for a call that does not change it."""
+    client = readings.client(call, client_id)
+    if client is None or pool_id not in (None, client.pool_id):
+        raise client_not_found(client_id)
+    call.about.update(pool=client.pool_id, client=client.id)
+    return client
+
+
 def find_by_sub(call: Call, pool: Pool, sub: str) -> User | None:
     found = call.db.get(User, sub)
     return found if found is not None and found.pool_id == pool.id else None
@@ -135,13 +158,15 @@ def group(call: Call, pool_id: str, name: str) -> Group:
     return call.db.get(Group, (pool_id, name)) or _refuse(group_not_found())
 
 
-def groups_of(call: Call, user: User) -> list[Group]:
-    """The user's groups, the one with the lowest precedence number first, those without last."""
-    query = (select(Group).join(Membership, (Membership.pool_id == Group.pool_id)
-                                & (Membership.group_name == Group.name))
-             .where(Membership.user_id == user.id)
+GROUPS_OF = (select(Group.name, Group.role_arn, Group.precedence)
+             .join(Membership, (Membership.pool_id == Group.pool_id) & (Membership.group_name == Group.name))
+             .where(Membership.user_id == bindparam("user_id"))
              .order_by(Group.precedence.is_(None), Group.precedence, Group.name))
-    return list(call.db.scalars(query))
+
+
+def groups_of(call: Call, user: User | UserRead) -> list[Row]:
+    """(name, role_arn, precedence) of the user's groups, the lowest precedence number first, those without last."""
+    return call.db.execute(GROUPS_OF, {"user_id": user.id}).all()
 
 
 def sign_in_values(user: User) -> dict[str, str]:

@@ -85,7 +85,7 @@ class AppClient(Base):
     modified_at: Mapped[datetime] = mapped_column(UTCDateTime)
     version: Mapped[int] = mapped_column()
 
-    pool: Mapped[Pool] = relationship(lazy="joined", innerjoin=True)
+    pool: Mapped[Pool] = relationship(lazy="joined", innerjoin=True, viewonly=True)
     secrets: Mapped[list["ClientSecret"]] = relationship(
         lazy="selectin", passive_deletes=True, order_by="ClientSecret.created_at")
 

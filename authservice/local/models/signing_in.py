@@ -42,7 +42,7 @@ class BrowserSession(Base):
     methods: Mapped[list] = mapped_column(JSON, default=list)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
-    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
 
 class SignIn(Base):
@@ -69,8 +69,8 @@ class SignIn(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     """When its last token has expired and the row may go."""
 
-    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-    client: Mapped[AppClient] = relationship(lazy="joined", innerjoin=True)
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True, viewonly=True)
+    client: Mapped[AppClient] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
 
 class RefreshToken(Base):
@@ -83,7 +83,7 @@ class RefreshToken(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     rotated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
-    sign_in: Mapped[SignIn] = relationship(lazy="joined", innerjoin=True)
+    sign_in: Mapped[SignIn] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
 
 class AuthorizationCode(Base):
@@ -108,7 +108,7 @@ class AuthorizationCode(Base):
     sign_in_id: Mapped[str | None] = mapped_column(String(36))
     """What its first use gave; its second use revokes that."""
 
-    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
 
 class Attempts(Base):

@@ -47,7 +47,7 @@ class User(Base):
     modified_at: Mapped[datetime] = mapped_column(UTCDateTime)
     version: Mapped[int] = mapped_column()
 
-    pool: Mapped[Pool] = relationship(lazy="joined", innerjoin=True)
+    pool: Mapped[Pool] = relationship(lazy="joined", innerjoin=True, viewonly=True)
     names: Mapped[list["Name"]] = relationship(lazy="select", passive_deletes=True, cascade="all, delete-orphan")
 
     __mapper_args__ = {"version_id_col": version}

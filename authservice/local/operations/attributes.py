@@ -10,7 +10,7 @@ from authservice.local.tokens import check
 @operation("GetUser")
 def get_user(call: Call, request: dict) -> dict:
     """The user's own profile, as far as the app client may read it. Source: API_GetUser."""
-    sign_in = check.signed_in(call, request["AccessToken"])
+    sign_in = check.reading(call, request["AccessToken"])
     user = sign_in.user
     attributes = profile.attribute_list(user, profile.readable(sign_in.client))
     return {"Username": user.username, "UserAttributes": attributes, **profile.mfa_members(user)}

@@ -14,7 +14,7 @@ def initiate_auth(call: Call, request: dict) -> dict:
 
     Source: API_InitiateAuth.
     """
-    return flows.initiate(call, directory.client_of(call, request["ClientId"]), request, "public")
+    return flows.initiate(call, directory.client_to_read(call, request["ClientId"]), request, "public")
 
 
 @operation("AdminInitiateAuth")
@@ -32,7 +32,7 @@ def respond_to_auth_challenge(call: Call, request: dict) -> dict:
 
     Source: API_RespondToAuthChallenge.
     """
-    return sign_in.respond(call, directory.client_of(call, request["ClientId"]), request)
+    return sign_in.respond(call, directory.client_to_read(call, request["ClientId"]), request)
 
 
 @operation("AdminRespondToAuthChallenge")
@@ -42,5 +42,5 @@ def admin_respond_to_auth_challenge(call: Call, request: dict) -> dict:
 
 
 def _client(call: Call, request: dict):
-    pool = directory.pool(call, request["UserPoolId"])
-    return directory.client_of(call, request["ClientId"], pool.id)
+    pool = directory.pool_to_read(call, request["UserPoolId"])
+    return directory.client_to_read(call, request["ClientId"], pool.id)

@@ -16,7 +16,7 @@ def get_tokens_from_refresh_token(call: Call, request: dict) -> dict:
 
     A client with a secret sends it in clear. Source: API_GetTokensFromRefreshToken.
     """
-    client = directory.client_of(call, request["ClientId"])
+    client = directory.client_to_read(call, request["ClientId"])
     if not knows_secret(call, client, request.get("ClientSecret")):
         raise not_authorized(f"Unable to verify secret hash for client {client.id}")
     row = refresh.redeem(call, client, request["RefreshToken"])

@@ -65,7 +65,7 @@ def _invite(call: Call, user: User, password: str, request: dict) -> None:
 @operation("AdminGetUser")
 def admin_get_user(call: Call, request: dict) -> dict:
     """Source: API_AdminGetUser."""
-    user = directory.user(call, request["UserPoolId"], request["Username"])
+    user = directory.reading(call, request["UserPoolId"], request["Username"])
     shown = profile.listed(user)
     shown["UserAttributes"] = shown.pop("Attributes")
     return {**shown, **profile.mfa_members(user)}

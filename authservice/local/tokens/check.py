@@ -13,8 +13,10 @@ from sqlalchemy import select
 from authservice.crypto import jwt
 from authservice.errors import (access_token_revoked, invalid_access_token, not_authorized,
                                 user_not_found)
+from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import Pool, SignIn, User
+from authservice.local.readings import SignInRead
 from authservice.local.tokens import issue, keys
 
 POOL_ID = re.compile(r"(?<=/)[A-Za-z0-9_-]{1,55}\Z")
@@ -30,10 +32,26 @@ def signed_in(call: Call, access_token: str, scope: str | None = issue.API_SCOPE
 
     Refuses with NotAuthorizedException (or UserNotFoundException for a user deleted meanwhile).
     """
+    claims = _claims_in_scope(call, access_token, scope)
+    query = select(SignIn).where(SignIn.event_id == claims.get("event_id"))
+    return _alive(call, claims, call.db.scalars(query).one_or_none())
+
+
+def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) -> SignInRead:
+    """The same for a call that changes nothing."""
+    claims = _claims_in_scope(call, access_token, scope)
+    return _alive(call, claims, readings.sign_in(call, claims.get("event_id")))
+
+
+def _claims_in_scope(call: Call, access_token: str, scope: str | None) -> dict:
     claims = verified_claims(call, access_token)
     if scope and scope not in claims["scope"].split():
         raise not_authorized("Access Token does not have required scopes")
-    sign_in = call.db.scalars(select(SignIn).where(SignIn.event_id == claims.get("event_id"))).one_or_none()
+    return claims
+
+
+def _alive(call: Call, claims: dict, sign_in):
+    """The sign-in, unless it is gone or over, or its user disabled."""
     if sign_in is None:
         raise access_token_revoked() if call.db.get(User, claims["sub"]) else user_not_found()
     call.about.update(pool=sign_in.user.pool_id, client=sign_in.client_id)
@@ -47,7 +65,7 @@ def verified_claims(call: Call, access_token: str) -> dict:
 
     An ID token is signed by another key, so it can never pass for an access token.
     """
-    pool = call.db.get(Pool, _pool_id(access_token))
+    pool = readings.pool(call, _pool_id(access_token))
     if pool is None:
         raise not_authorized("Could not verify signature for Access Token")
     try:

@@ -8,9 +8,12 @@ Source: Developer Guide, "Understanding user pool JSON web tokens".
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import Row
+
 from authservice.local.accounts import assurance, directory, profile
 from authservice.local.call import Call, digest
-from authservice.local.models import AppClient, Group, Pool, RefreshToken, SignIn, User
+from authservice.local.models import AppClient, Pool, RefreshToken, SignIn, User
+from authservice.local.readings import SignInRead
 from authservice.local.tokens import keys, validity
 
 API_SCOPE = "aws.cognito.signin.user.admin"
@@ -40,29 +43,32 @@ def begin(call: Call, user: User, client: AppClient, scopes: Iterable[str] = (AP
 
 def authentication_result(call: Call, sign_in: SignIn, refresh_token: str | None = None) -> dict:
     """AuthenticationResult as InitiateAuth and its siblings answer it; ExpiresIn is the access token's, in seconds."""
-    client = sign_in.client
-    result = {"AccessToken": access_token(call, sign_in),
+    client, groups = sign_in.client, directory.groups_of(call, sign_in.user)
+    result = {"AccessToken": access_token(call, sign_in, groups),
               "ExpiresIn": int(validity.access(client).total_seconds()),
               "TokenType": "Bearer"}
     if refresh_token:
         result["RefreshToken"] = refresh_token
     if not sign_in.from_domain or "openid" in sign_in.scopes:  # a sign-in at the domain has what it asked for
-        result["IdToken"] = id_token(call, sign_in)
+        result["IdToken"] = id_token(call, sign_in, groups)
     return result
 
 
 def new_refresh_token(call: Call, sign_in: SignIn, expires_at: datetime | None = None) -> str:
     """Add a refresh token to a sign-in; it lives as the app client says, or until `expires_at`."""
     token = ".".join([REFRESH_HEADER, *(call.token(n) for n in (32, 12, 48, 16))])
-    call.db.add(RefreshToken(id=digest(token), sign_in=sign_in,
+    call.db.add(RefreshToken(id=digest(token), sign_in_id=sign_in.id,
                              expires_at=expires_at or call.now + validity.refresh(sign_in.client)))
     return token
 
 
-def access_token(call: Call, sign_in: SignIn) -> str:
-    """A signed access token: what its bearer may do, and nothing about who he is."""
+def access_token(call: Call, sign_in: SignIn | SignInRead, groups: list[Row]) -> str:
+    """A signed access token: what its bearer may do, and nothing about who he is.
+
+    `groups`: those of the user, as directory.groups_of gives them.
+    """
     user, client = sign_in.user, sign_in.client
-    claims = {"sub": user.id, **_groups(directory.groups_of(call, user)), "iss": issuer(call, user.pool)}
+    claims = {"sub": user.id, **_groups(groups), "iss": issuer(call, user.pool)}
     if sign_in.from_domain:
         claims["version"] = 2
     if sign_in.resource:
@@ -73,11 +79,11 @@ def access_token(call: Call, sign_in: SignIn) -> str:
     return keys.sign(call, user.pool, "access", claims)
 
 
-def id_token(call: Call, sign_in: SignIn, **further) -> str:
+def id_token(call: Call, sign_in: SignIn | SignInRead, groups: list[Row], **further) -> str:
     """A signed ID token: who the user is, as far as the app client and its scopes may know."""
     user, client = sign_in.user, sign_in.client
     claims = {"sub": user.id, **_attribute_claims(call, sign_in),
-              **_roles(directory.groups_of(call, user)), "iss": issuer(call, user.pool),
+              **_roles(groups), "iss": issuer(call, user.pool),
               "cognito:username": user.username, "aud": client.id, **_family(call, sign_in), "token_use": "id",
               **_times(call, sign_in, validity.identity(client)), **_strength(sign_in), **further}
     if sign_in.nonce:
@@ -111,11 +117,11 @@ def _strength(sign_in: SignIn) -> dict:
     return {"acr": sign_in.acr, "amr": assurance.amr(sign_in.methods)} if sign_in.acr else {}
 
 
-def _groups(groups: list[Group]) -> dict:
+def _groups(groups: list[Row]) -> dict:
     return {"cognito:groups": [group.name for group in groups]} if groups else {}
 
 
-def _roles(groups: list[Group]) -> dict:
+def _roles(groups: list[Row]) -> dict:
     """Groups with their IAM roles; the preferred one is that of the lowest precedence number, unless two tie."""
     claims = _groups(groups)
     with_role = [group for group in groups if group.role_arn]

@@ -11,18 +11,20 @@ from sqlalchemy import delete, update
 
 from authservice.errors import (CognitoError, invalid_refresh_token, not_authorized, refresh_token_revoked,
                                 user_disabled)
-from authservice.local.call import Call, digest
+from authservice.local import readings
+from authservice.local.call import Call
 from authservice.local.models import AppClient, AuthorizationCode, BrowserSession, ChallengeSession, RefreshToken, SignIn, User
+from authservice.local.readings import RefreshTokenRead
 from authservice.local.tokens import issue
 
 
-def redeem(call: Call, client: AppClient, token: str) -> RefreshToken:
-    """The row of a refresh token that may be used now, by this app client.
+def redeem(call: Call, client: AppClient, token: str) -> RefreshTokenRead:
+    """The refresh token that may be used now, by this app client.
 
     Refuses one that is unknown, another client's, revoked, expired, or was rotated away: the
     reuse of a rotated token, after its grace, revokes the whole family, for it may be stolen.
     """
-    row = call.db.get(RefreshToken, digest(token))
+    row = readings.refresh_token(call, token)
     if row is None or row.sign_in.client_id != client.id:
         raise invalid_refresh_token()
     if row.sign_in.revoked_at:
@@ -48,7 +50,7 @@ def reused() -> CognitoError:
     return CognitoError("RefreshTokenReuseException", "Refresh token has been reused.")
 
 
-def successor(call: Call, row: RefreshToken, rotates: bool | None = None) -> str | None:
+def successor(call: Call, row: RefreshTokenRead, rotates: bool | None = None) -> str | None:
     """The refresh token that takes over from this one, where it `rotates` (if None, as the app client says); else None.
 
     It inherits the remaining lifetime. Of two who rotate one token at the same instant one

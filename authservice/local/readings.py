@@ -1,0 +1,167 @@
+"""Rows as plain values: what the calls that only read need, in one query each, without a unit of work's bookkeeping.
+
+Owns the queries of the busiest calls (refresh, GetUser, AdminGetUser, UserInfo, client credentials, the published
+documents) and the values they give. A value has the names of its model, so that whoever reads a User reads a UserRead
+too; who changes a row takes the row.
+
+Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
+of them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once,
+on every worker.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, Select, bindparam, select
+
+from authservice.local import database
+from authservice.local.call import Call, digest
+from authservice.local.models import AppClient, Name, Pool, RefreshToken, SignIn, User
+
+MOST_REMEMBERED = 10_000
+"""Pools and app clients that a process remembers; then it begins anew."""
+
+Stamp = tuple
+"""Which state a pool's row is in, or an app client's and its pool's: version and creation, for an id may come again."""
+
+_C, _P, _U, _S, _R, _N = (model.__table__ for model in (AppClient, Pool, User, SignIn, RefreshToken, Name))
+_POOL_STAMP = (_P.c.version.label("pool_version"), _P.c.created_at.label("pool_created_at"))
+_CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("client_created_at"), *_POOL_STAMP)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRead:
+    """A user as a call reads him."""
+
+    id: str
+    pool_id: str
+    username: str
+    status: str
+    enabled: bool
+    attributes: dict
+    mfa_methods: list
+    mfa_preferred: str | None
+    created_at: datetime
+    modified_at: datetime
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRead:
+    """A sign-in as a call reads it, with its user and app client."""
+
+    id: str
+    client_id: str
+    user_id: str
+    event_id: str
+    auth_time: datetime
+    scopes: list
+    from_domain: bool
+    nonce: str | None
+    methods: list
+    acr: str | None
+    claims: dict | None
+    resource: str | None
+    revoked_at: datetime | None
+    user: UserRead
+    client: AppClient
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenRead:
+    """A refresh token as a call reads it, with its sign-in."""
+
+    id: bytes
+    sign_in_id: str
+    expires_at: datetime
+    rotated_at: datetime | None
+    sign_in: SignInRead
+
+
+_USER = [_U.c[name].label(f"user_{name}") for name in UserRead.__slots__ if name != "pool"]
+_SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead.__slots__ if name not in ("user", "client")]
+_TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead.__slots__ if name != "sign_in"]
+
+
+def _with_user_and_client(query: Select) -> Select:
+    return (query.join(_U, _U.c.id == _S.c.user_id).join(_C, _C.c.id == _S.c.client_id)
+            .join(_P, _P.c.id == _C.c.pool_id))
+
+
+# Made once: building a query costs more than running it.
+_POOL = select(*_POOL_STAMP).where(_P.c.id == bindparam("pool_id"))
+_CLIENT = select(*_CLIENT_STAMP).join(_P, _P.c.id == _C.c.pool_id).where(_C.c.id == bindparam("client_id"))
+_BY_SUB = (select(*_USER, *_POOL_STAMP).join(_P, _P.c.id == _U.c.pool_id)
+           .where(_U.c.id == bindparam("sub"), _U.c.pool_id == bindparam("pool_id")))
+_BY_NAME = (select(*_USER, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id).join(_P, _P.c.id == _U.c.pool_id)
+            .where(_N.c.pool_id == bindparam("pool_id"), _N.c.key == bindparam("key"), _N.c.signs_in))
+_BY_EVENT = _with_user_and_client(select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S)
+                                  ).where(_S.c.event_id == bindparam("event_id"))
+_BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_STAMP)
+                                  .join(_S, _S.c.id == _R.c.sign_in_id)).where(_R.c.id == bindparam("id"))
+
+
+def pool(call: Call, pool_id: str) -> Pool | None:
+    """The pool, to be read alone."""
+    found = call.db.execute(_POOL, {"pool_id": pool_id}).one_or_none()
+    return found and _remembered(call, Pool, pool_id, tuple(found))
+
+
+def client(call: Call, client_id: str) -> AppClient | None:
+    """The app client with its pool and secrets, to be read alone."""
+    found = call.db.execute(_CLIENT, {"client_id": client_id}).one_or_none()
+    return found and _remembered(call, AppClient, client_id, tuple(found))
+
+
+def user_by_sub(call: Call, pool_id: str, sub: str) -> UserRead | None:
+    return _user(call, call.db.execute(_BY_SUB, {"pool_id": pool_id, "sub": sub}).one_or_none())
+
+
+def user_by_name(call: Call, pool_id: str, key: str) -> UserRead | None:
+    """The user a sign-in name belongs to; `key` is the name's normal form."""
+    return _user(call, call.db.execute(_BY_NAME, {"pool_id": pool_id, "key": key}).one_or_none())
+
+
+def sign_in(call: Call, event_id: str) -> SignInRead | None:
+    """The sign-in an access token belongs to."""
+    return _sign_in(call, call.db.execute(_BY_EVENT, {"event_id": event_id}).one_or_none())
+
+
+def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
+    found = call.db.execute(_BY_TOKEN, {"id": digest(token)}).one_or_none()
+    return found and RefreshTokenRead(*found[:len(_TOKEN)], _sign_in(call, found[len(_TOKEN):]))
+
+
+def _user(call: Call, found: Row | None) -> UserRead | None:
+    if found is None:
+        return None
+    return UserRead(*found[:len(_USER)], _remembered(call, Pool, found.user_pool_id, tuple(found[len(_USER):])))
+
+
+def _sign_in(call: Call, found: tuple | None) -> SignInRead | None:
+    if found is None:
+        return None
+    own, user, stamp = found[:len(_SIGN_IN)], found[len(_SIGN_IN):-len(_CLIENT_STAMP)], found[-len(_CLIENT_STAMP):]
+    its_client = _remembered(call, AppClient, own[1], tuple(stamp))
+    return SignInRead(*own, UserRead(*user, its_client.pool), its_client)
+
+
+def _remembered(call: Call, model, key: str, stamp: Stamp):
+    """The pool or app client in the state of this stamp, or in a newer one; None if it is gone meanwhile."""
+    known = call.tools.remembered_settings.get((model, key))
+    if known is None or known[0] != stamp:
+        with database.session(call.db.get_bind()) as db:
+            row = db.get(model, key)  # with its pool and secrets: what the models load along
+            db.expunge_all()
+        if row is None:
+            return None
+        known = _stamp_of(row), row
+        if len(call.tools.remembered_settings) >= MOST_REMEMBERED:
+            call.tools.remembered_settings.clear()
+        call.tools.remembered_settings[model, key] = known
+    return known[1]
+
+
+def _stamp_of(row: Pool | AppClient) -> Stamp:
+    own = (row.version, row.created_at)
+    return (*own, row.pool.version, row.pool.created_at) if isinstance(row, AppClient) else own
