@@ -108,10 +108,12 @@ class LocalBackend:
 
     @contextmanager
     def _unit_of_work(self, caller: Caller) -> Iterator[Call]:
-        with database.session(self.engine) as db:
-            call = Call(db, self.tools.clock(), caller, self.tools)
-            about.set(call.about)
+        call = Call(self.engine, self.tools.clock(), caller, self.tools)
+        about.set(call.about)
+        try:
             yield call
+        finally:
+            call.close()
 
     def close(self) -> None:
         """Stop delivering and give back the database connections."""

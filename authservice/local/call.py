@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from sqlalchemy import Executable, select
+from sqlalchemy import Engine, Executable, Row, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -57,7 +58,7 @@ class Tools:
 class Call:
     """One unit of work: read and compute first, then `commit` writes everything at once or nothing."""
 
-    db: Session
+    engine: Engine
     now: datetime
     caller: Caller
     tools: Tools
@@ -67,6 +68,23 @@ class Call:
     _guards: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
     _held: list[Base] = field(default_factory=list)
+
+    @cached_property
+    def db(self) -> Session:
+        """The session; a call that reads plain values alone never makes one."""
+        return database.session(self.engine)
+
+    def read(self, query: Executable, values: dict) -> list[Row]:
+        """What a query of readings.py finds, by the call's own connection if it has one already."""
+        if "db" in self.__dict__:
+            return self.db.connection().execute(query, values).all()
+        with self.engine.connect() as connection:
+            return connection.execute(query, values).all()
+
+    def close(self) -> None:
+        """Give back what the call holds; what is not committed is as if it had not been."""
+        if "db" in self.__dict__:
+            self.db.close()
 
     @property
     def settings(self) -> Settings:
@@ -130,7 +148,7 @@ class Call:
 
         For what must survive a refusal: a wrong password counted, a reused token's family revoked.
         """
-        with database.session(self.db.get_bind()) as db:
+        with database.session(self.engine) as db:
             database.begin_writing(db)
             rows = []
             for statement in statements:
@@ -159,6 +177,8 @@ class Call:
 
     @property
     def _has_changes(self) -> bool:
+        if "db" not in self.__dict__:
+            return bool(self._claims or self._also)
         db = self.db
         return bool(self._claims or self._also or db.new or db.deleted or any(map(db.is_modified, db.dirty)))
 

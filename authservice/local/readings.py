@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import Row, Select, bindparam, select
 
 from authservice.local import database
-from authservice.local.call import Call, digest
+from authservice.local.call import Call, digest, first
 from authservice.local.models import AppClient, Name, Pool, RefreshToken, SignIn, User
 
 MOST_REMEMBERED = 10_000
@@ -103,33 +103,37 @@ _BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_ST
 
 def pool(call: Call, pool_id: str) -> Pool | None:
     """The pool, to be read alone."""
-    found = call.db.execute(_POOL, {"pool_id": pool_id}).one_or_none()
+    found = _one(call, _POOL, {"pool_id": pool_id})
     return found and _remembered(call, Pool, pool_id, tuple(found))
 
 
 def client(call: Call, client_id: str) -> AppClient | None:
     """The app client with its pool and secrets, to be read alone."""
-    found = call.db.execute(_CLIENT, {"client_id": client_id}).one_or_none()
+    found = _one(call, _CLIENT, {"client_id": client_id})
     return found and _remembered(call, AppClient, client_id, tuple(found))
 
 
 def user_by_sub(call: Call, pool_id: str, sub: str) -> UserRead | None:
-    return _user(call, call.db.execute(_BY_SUB, {"pool_id": pool_id, "sub": sub}).one_or_none())
+    return _user(call, _one(call, _BY_SUB, {"pool_id": pool_id, "sub": sub}))
 
 
 def user_by_name(call: Call, pool_id: str, key: str) -> UserRead | None:
     """The user a sign-in name belongs to; `key` is the name's normal form."""
-    return _user(call, call.db.execute(_BY_NAME, {"pool_id": pool_id, "key": key}).one_or_none())
+    return _user(call, _one(call, _BY_NAME, {"pool_id": pool_id, "key": key}))
 
 
 def sign_in(call: Call, event_id: str) -> SignInRead | None:
     """The sign-in an access token belongs to."""
-    return _sign_in(call, call.db.execute(_BY_EVENT, {"event_id": event_id}).one_or_none())
+    return _sign_in(call, _one(call, _BY_EVENT, {"event_id": event_id}))
 
 
 def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
-    found = call.db.execute(_BY_TOKEN, {"id": digest(token)}).one_or_none()
+    found = _one(call, _BY_TOKEN, {"id": digest(token)})
     return found and RefreshTokenRead(*found[:len(_TOKEN)], _sign_in(call, found[len(_TOKEN):]))
+
+
+def _one(call: Call, query: Select, values: dict) -> Row | None:
+    return first(call.read(query, values))
 
 
 def _user(call: Call, found: Row | None) -> UserRead | None:
@@ -150,7 +154,7 @@ def _remembered(call: Call, model, key: str, stamp: Stamp):
     """The pool or app client in the state of this stamp, or in a newer one; None if it is gone meanwhile."""
     known = call.tools.remembered_settings.get((model, key))
     if known is None or known[0] != stamp:
-        with database.session(call.db.get_bind()) as db:
+        with database.session(call.engine) as db:
             row = db.get(model, key)  # with its pool and secrets: what the models load along
             db.expunge_all()
         if row is None:

@@ -166,7 +166,7 @@ GROUPS_OF = (select(Group.name, Group.role_arn, Group.precedence)
 
 def groups_of(call: Call, user: User | UserRead) -> list[Row]:
     """(name, role_arn, precedence) of the user's groups, the lowest precedence number first, those without last."""
-    return call.db.execute(GROUPS_OF, {"user_id": user.id}).all()
+    return call.read(GROUPS_OF, {"user_id": user.id})
 
 
 def sign_in_values(user: User) -> dict[str, str]:
