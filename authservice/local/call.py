@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from sqlalchemy import Engine, Executable, Row, select
+from sqlalchemy import Connection, Engine, Executable, Row, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -72,19 +72,26 @@ class Call:
     @cached_property
     def db(self) -> Session:
         """The session; a call that reads plain values alone never makes one."""
+        self._give_back("_reader")  # a call holds one connection, never two
         return database.session(self.engine)
 
+    @cached_property
+    def _reader(self) -> Connection:
+        return self.engine.connect()
+
     def read(self, query: Executable, values: dict) -> list[Row]:
-        """What a query of readings.py finds, by the call's own connection if it has one already."""
-        if "db" in self.__dict__:
-            return self.db.connection().execute(query, values).all()
-        with self.engine.connect() as connection:
-            return connection.execute(query, values).all()
+        """What a query of readings.py finds."""
+        connection = self.db.connection() if "db" in self.__dict__ else self._reader
+        return connection.execute(query, values).all()
 
     def close(self) -> None:
         """Give back what the call holds; what is not committed is as if it had not been."""
-        if "db" in self.__dict__:
-            self.db.close()
+        self._give_back("_reader")
+        self._give_back("db")
+
+    def _give_back(self, name: str) -> None:
+        if name in self.__dict__:
+            self.__dict__.pop(name).close()
 
     @property
     def settings(self) -> Settings:

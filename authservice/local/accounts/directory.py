@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.orm import lazyload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from authservice.crypto import secret_hash
 from authservice.errors import (CognitoError, alias_exists, client_not_found, group_not_found, invalid_parameter,
@@ -98,11 +100,16 @@ def name_key(pool: Pool, value: str) -> str:
     return f"{key[:LONGEST_KEY]}…{hashlib.sha256(key.encode()).hexdigest()}"
 
 
+BY_NAME = (select(User).options(lazyload(User.pool)).join(Name, Name.user_id == User.id)
+           .where(Name.pool_id == bindparam("pool_id"), Name.key == bindparam("key"), Name.signs_in))
+
+
 def find_user(call: Call, pool: Pool, name: str) -> User | None:
     """The user a sign-in name belongs to: a username, or an active alias or sign-in attribute."""
-    query = (select(User).join(Name, Name.user_id == User.id)
-             .where(Name.pool_id == pool.id, Name.key == name_key(pool, name), Name.signs_in))
-    return call.db.scalars(query).one_or_none()
+    found = call.db.scalars(BY_NAME, {"pool_id": pool.id, "key": name_key(pool, name)}).one_or_none()
+    if found is not None:
+        set_committed_value(found, "pool", pool)
+    return found
 
 
 def user(call: Call, pool_id: str, name: str) -> User:
