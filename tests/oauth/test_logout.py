@@ -2,9 +2,12 @@
 
 from urllib.parse import parse_qsl, urlsplit
 
+import jwt
 import pytest
 import requests
 
+from authservice.local.accounts import directory
+from authservice.local.tokens import keys
 from tests.hosted.page import Page
 from tests.oauth.provider import CALLBACK, PKCE, SIGNED_OUT, add_user, answer_of, error_page
 
@@ -61,6 +64,17 @@ def test_a_hint_that_has_expired_is_still_a_hint(provider, browser):
     provider.clock.advance(days=2)
     given = {"id_token_hint": hint, "post_logout_redirect_uri": SIGNED_OUT}
     response = provider.get("/logout", browser, params=given)
+    assert response.headers["Location"] == SIGNED_OUT
+
+
+def test_a_hint_outlives_the_key_that_signed_it(provider, browser):
+    hint = provider.tokens(browser=browser)["id_token"]
+    provider.backend.run(lambda call: keys.rotate(call, directory.pool(call, provider.pool_id)))
+    provider.clock.advance(hours=2)
+    published = provider.get(f"/{provider.pool_id}/.well-known/jwks.json").json()["keys"]
+    assert jwt.get_unverified_header(hint)["kid"] not in [key["kid"] for key in published]
+    assert "code" in answer_of(provider.authorize(provider.browser(), prompt="none", id_token_hint=hint))
+    response = provider.get("/logout", browser, params={"id_token_hint": hint, "post_logout_redirect_uri": SIGNED_OUT})
     assert response.headers["Location"] == SIGNED_OUT
 
 

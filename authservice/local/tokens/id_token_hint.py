@@ -14,12 +14,14 @@ from authservice.local.tokens import issue, keys
 
 
 def read(call: Call, token: str) -> dict | None:
-    """The claims of a genuine ID token of one of our pools, an expired one too; else None."""
+    """The claims of a genuine ID token of one of our pools, else None. Also of one that has expired, and whose key
+    is not published any more: apps keep the last ID token for their user's next visit, or for signing out.
+    """
     pool = call.db.get(Pool, pool_id) if (pool_id := _pool_id(call, token)) else None
     if pool is None:
         return None
     try:
-        return jwt.verify(token, keys.public(call, pool, "id"), issue.issuer(call, pool), call.now,
+        return jwt.verify(token, keys.ever_public(call, pool, "id"), issue.issuer(call, pool), call.now,
                           check_expiry=False)
     except jwt.TokenRefused:
         return None

@@ -94,6 +94,11 @@ def public(call: Call, pool: Pool, use: str) -> dict[str, object]:
     return {key.kid: key.public for key in _ring(call, pool).keys if key.use == use and key.is_published(call.now)}
 
 
+def ever_public(call: Call, pool: Pool, use: str) -> dict[str, object]:
+    """{kid: public key} of every key that ever signed tokens of this use: for what proves who was, and opens no door."""
+    return {key.kid: key.public for key in _ring(call, pool).keys if key.use == use}
+
+
 def jwks(call: Call, pool: Pool) -> list[dict]:
     """The public keys to publish, as JWKs."""
     return [key.jwk for key, _ in published(call, pool)]
