@@ -99,7 +99,7 @@ def _authority(folder: Path, now: datetime) -> trustme.CA:
         return trustme.CA.from_pem(*known)
     made = trustme.CA(path_length=0, organization_name="authservice",
                       organization_unit_name=f"for local work, {now:%Y-%m-%d %H:%M:%S} UTC")
-    _write(key, made.private_key_pem.bytes(), mode=0o600)  # first: a certificate without a key would be trusted for nothing
+    _write(key, made.private_key_pem.bytes(), mode=0o600)  # first: a half-made authority is no authority
     _write(certificate, made.cert_pem.bytes(), mode=0o644)
     return made
 

@@ -31,8 +31,8 @@ def find() -> tuple[str | None, str]:
 
 
 @contextlib.contextmanager
-def running():
-    """Start headless Chromium and yield playwright's Browser; closed afterwards.
+def running(*more: str):
+    """Start headless Chromium, with more arguments if given, and yield playwright's Browser; closed afterwards.
 
     A `browser.new_context()` is a fresh profile: no cookies, no storage.
     """
@@ -40,7 +40,7 @@ def running():
     if path is None:
         raise RuntimeError(reason)
     with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=path, headless=True, args=ARGUMENTS)
+        browser: Browser = playwright.chromium.launch(executable_path=path, headless=True, args=[*ARGUMENTS, *more])
         try:
             yield browser
         finally:

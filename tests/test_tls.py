@@ -12,11 +12,13 @@ from email.message import Message
 from http.client import HTTPException
 
 import pytest
+from playwright.sync_api import Error
 
 from authservice import config, tls
 from authservice.config import SettingsError
 from authservice.crypto import certificates
-from tests.services import free_port
+from tests.services import browser as browsers
+from tests.services import free_port, unavailable
 from tests.services.server import DIRECT, ROOT, Service, command, environment, running_service, trusting
 
 SEED = ROOT / "authservice" / "demo" / "seed.toml"
@@ -239,6 +241,17 @@ def test_its_cookies_and_addresses_are_those_of_https_but_no_other_port_is_bound
 def test_plain_http_is_not_answered(service):
     with pytest.raises((OSError, HTTPException)):
         urllib.request.urlopen(service.url.replace("https", "http") + "/healthz", timeout=10)
+
+
+def test_chromium_trusts_the_pin_that_is_printed_and_no_other(service):
+    """And it speaks HTTP/2, in which the outbox knows this machine's own name as well."""
+    if reason := browsers.missing():
+        unavailable("BROWSER", reason)
+    trust = "--ignore-certificate-errors-spki-list="
+    with browsers.running(trust + service.pin) as browser:
+        assert browser.new_page().goto(f"{service.url}/outbox").status == 200
+    with browsers.running(trust + "A" * 43 + "=") as browser, pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
+        browser.new_page().goto(service.url)
 
 
 def test_a_restart_keeps_the_authority_and_the_certificate(tmp_path):

@@ -68,11 +68,12 @@ def signed_in(url: str, redirect_uri: str) -> tuple[Browser, str]:
 
 
 @contextlib.contextmanager
-def running(instance: Path, mode: str):
-    """Serve a pool in a mode and yield it as Issuer."""
-    with server.running_service(instance, {**QUICK_HASHES, "AUTHSERVICE_OIDC": mode}) as service:
+def running(instance: Path, mode: str, tls: bool = False):
+    """Serve a pool in a mode, by https if wanted, and yield it as Issuer."""
+    with server.running_service(instance, {**QUICK_HASHES, "AUTHSERVICE_OIDC": mode}, tls=tls) as service:
         cognito = boto3.client("cognito-idp", endpoint_url=service.url, region_name=REGION,
                                aws_access_key_id="local", aws_secret_access_key="local",
+                               verify=str(service.ca) if tls else None,
                                config=Config(retries={"total_max_attempts": 1}))
         pool_id = cognito.create_user_pool(PoolName="relying parties", UsernameAttributes=["email"],
                                            AutoVerifiedAttributes=["email"])["UserPool"]["Id"]

@@ -34,3 +34,11 @@ def run(name: str, *arguments: str) -> dict:
                           timeout=120, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def bundle(script: Path, into: Path) -> Path:
+    """Make one file for browsers of a script of javascript/ and all it imports, by esbuild."""
+    done = subprocess.run([MODULES / ".bin" / "esbuild", script, "--bundle", "--format=esm", "--log-level=error",
+                           f"--outfile={into}"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return into

@@ -1,7 +1,7 @@
-"""The single-page application of javascript/spa, served at an origin of its own.
+"""A single-page application of javascript/ (spa, or another), served at an origin of its own.
 
-Owns serving its files and its settings, and how a person uses it in Chromium. What it does is in app.js, what it
-should see in the tests.
+Owns serving its files and its settings, and how a person uses it in Chromium. What it does is in its app.js, what
+it should see in the tests.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
@@ -23,7 +24,7 @@ PAGE = SCRIPTS / "spa" / "index.html"
 
 @dataclass
 class Application:
-    """The served application; `settings` are its UserManager's, read by a page when it is loaded."""
+    """The served application; `settings` are its client library's, read by a page when it is loaded."""
 
     url: str
     settings: dict = field(default_factory=dict)
@@ -38,14 +39,14 @@ class Application:
 
 
 @contextlib.contextmanager
-def running():
-    """Serve the application on a free port of loopback and yield it."""
+def running(files: dict[str, Path] = FILES, page: Path = PAGE):
+    """Serve these files and, at every other address, the page; on a free port of loopback; yields it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path = urlsplit(self.path).path
-            kind = "text/javascript" if path in FILES else "text/html; charset=utf-8"
-            body = FILES.get(path, PAGE).read_bytes()
+            kind = "text/javascript" if path in files else "text/html; charset=utf-8"
+            body = files.get(path, page).read_bytes()
             if path == "/settings.json":
                 kind, body = "application/json", json.dumps(application.settings).encode()
             self.send_response(200)
