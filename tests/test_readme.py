@@ -1,15 +1,18 @@
 """The README keeps its word: its tables are those of the code, its snippets run."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from authservice.config import Settings
-from tests.services import free_port
+from tests.services import unavailable
 from tests.services.server import ROOT, command, running_service
 
 README = (ROOT / "README.md").read_text()
@@ -35,19 +38,33 @@ def test_every_link_into_the_repository_leads_somewhere():
 @pytest.fixture(scope="module")
 def demo_service(tmp_path_factory):
     """The service as scripts/demo.py starts it, on another port."""
-    instance = tmp_path_factory.mktemp("readme")
-    port = free_port()
-    url = f"http://localhost:{port}"
-    seeded = command(instance, "seed", ROOT / "authservice" / "demo" / "seed.toml", env={"AUTHSERVICE_PUBLIC_URL": url})
-    assert seeded.returncode == 0, seeded.stderr
-    with running_service(instance, port=port) as service:
+    with running_service(seeded(tmp_path_factory.mktemp("readme"))) as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def https_service(tmp_path_factory):
+    """The same as scripts/demo.py --tls starts it."""
+    with running_service(seeded(tmp_path_factory.mktemp("https")), tls=True) as service:
+        yield service
+
+
+def seeded(instance: Path) -> Path:
+    done = command(instance, "seed", ROOT / "authservice" / "demo" / "seed.toml")
+    assert done.returncode == 0, done.stderr
+    return instance
 
 
 def snippet(language: str, part: str, service) -> str:
     found = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if part in text]
     assert len(found) == 1, f"one {language} snippet with {part}"
-    return found[0].replace("http://localhost:8400", service.url)
+    return re.sub("https?://localhost:8400", service.url, found[0]).replace("instance/tls/ca.pem", str(service.ca))
+
+
+def run(snippet: str) -> subprocess.CompletedProcess:
+    path = f"{ROOT}/.venv/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
+    return subprocess.run(["bash", "-euc", snippet], capture_output=True, text=True, env=environment)
 
 
 def test_the_boto3_snippet_signs_in(demo_service):
@@ -55,13 +72,19 @@ def test_the_boto3_snippet_signs_in(demo_service):
     assert done.stdout.count(".") == 2, done.stderr
 
 
-@pytest.mark.parametrize(("part", "expected"), [("aws cognito-idp", "demo@example.com"), ("curl", "access_token")])
+@pytest.mark.parametrize(("part", "expected"), [
+    ("list-users --user-pool-id us-east-1_Demo00001 --endpoint-url http:", "demo@example.com"),
+    ("grant_type=client_credentials", "access_token")])
 def test_the_shell_snippets_answer(demo_service, part, expected):
-    path = f"{ROOT}/.venv/bin:{'/'.join(sys.executable.split('/')[:-1])}:/usr/local/bin:/usr/bin:/bin"
-    environment = {"PATH": path, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
-    done = subprocess.run(["bash", "-euc", snippet("sh", part, demo_service)], capture_output=True, text=True,
-                          env=environment)
+    done = run(snippet("sh", part, demo_service))
     assert expected in done.stdout, done.stderr
+
+
+def test_the_shell_snippets_for_https_answer(https_service):
+    if shutil.which("node") is None:
+        unavailable("NODE", "no Node.js found")
+    done = run(snippet("sh", "AWS_CA_BUNDLE", https_service))
+    assert "demo@example.com" in done.stdout and done.stdout.endswith("ok\n200\n"), done.stderr
 
 
 def test_the_example_of_a_config_file_names_every_setting_with_its_default():
