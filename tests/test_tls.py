@@ -97,6 +97,18 @@ def test_a_lost_authority_takes_its_certificates_with_it(tmp_path, folder):
     assert certificates.signed_by((folder / "server.pem").read_bytes(), (folder / "ca.pem").read_bytes())
 
 
+def test_a_certificate_of_another_authority_is_not_served(tmp_path, folder):
+    """As where a start ended between the new authority and its first certificate."""
+    tls.prepare(tmp_path, NAMES, NOW)
+    tls.prepare(tmp_path / "another", NAMES, NOW)
+    for name in ("ca.pem", "ca-key.pem"):
+        (tmp_path / "another" / "tls" / name).replace(folder / name)
+    authority = (folder / "ca.pem").read_bytes()
+    tls.prepare(tmp_path, NAMES, NOW)
+    assert (folder / "ca.pem").read_bytes() == authority
+    assert certificates.signed_by((folder / "server.pem").read_bytes(), authority)
+
+
 @pytest.mark.parametrize("name", ["ca-key.pem", "server.pem"])
 def test_a_key_that_was_open_to_others_is_refused(tmp_path, folder, name):
     tls.prepare(tmp_path, NAMES, NOW)
