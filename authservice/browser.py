@@ -1,9 +1,9 @@
 """Who is at this browser: the cookies, the CSRF token and the security headers of every HTML answer.
 
-Two cookies, neither of them readable inside. `login` holds the state of a journey through the pages, sealed,
-for at most an hour; it is Flask's `session`. `cognito.<pool id>` holds the opaque id of a browser session
-(single sign-on for all app clients of one pool); whether that session still lives, and since when, is known
-behind the seam, never here.
+Three cookies. `login` holds the state of a journey through the pages, sealed, for at most an hour; it is Flask's
+`session`. `cognito.<pool id>` holds the opaque id of a browser session (single sign-on for all app clients of one
+pool); whether that session still lives, and since when, is known behind the seam, never here. `lang` names a
+language and is nobody's secret.
 Does not sign anyone in: hosted/ does that through the seam, oauth/ asks here who is signed in.
 Neighbours: hosted/, oauth/; create_app builds SealedSessions.
 """
@@ -24,6 +24,7 @@ SIGNED_IN_SECONDS = 3600  # Developer Guide, "Managed login": valid for one hour
 STEPS_SECONDS = 300
 LONGEST_ID = 128
 """Characters of a browser session's id; a longer one is not ours, and has no room in the journey's cookie."""
+LANGUAGE_SECONDS = 365 * 86400
 
 
 class SealedSessions(SessionInterface):
@@ -79,7 +80,7 @@ def sign_in(pool_id: str, new_id: str) -> None:
     session.clear()
     if replaced:
         keep("replaced", [pool_id, replaced], STEPS_SECONDS)
-    _answer_with_cookie(pool_id, new_id, SIGNED_IN_SECONDS)
+    _answer_with_cookie(f"cognito.{pool_id}", new_id, SIGNED_IN_SECONDS)
 
 
 def session_id(pool_id: str) -> str | None:
@@ -105,16 +106,27 @@ def pool_ids() -> list[str]:
 def sign_out(pool_id: str) -> None:
     """Forget the pool's browser session here. Its end on the server is the caller's."""
     session.clear()
-    _answer_with_cookie(pool_id, "", 0)
+    _answer_with_cookie(f"cognito.{pool_id}", "", 0)
 
 
-def _answer_with_cookie(pool_id: str, value: str, seconds: int) -> None:
+def _answer_with_cookie(name: str, value: str, seconds: int) -> None:
     @after_this_request
     def set_cookie(response: Response) -> Response:
         cookies = _cookies()
-        name = cookies.cookie(f"cognito.{pool_id}")
-        response.set_cookie(name, value, max_age=seconds, **cookies.attributes)
+        response.set_cookie(cookies.cookie(name), value, max_age=seconds, **cookies.attributes)
         return response
+
+
+# Which language
+
+def language() -> str:
+    """The language tag this browser was given last, or whatever else stands in that cookie."""
+    return request.cookies.get(_cookies().cookie("lang"), "")
+
+
+def remember_language(tag: str) -> None:
+    """Keep a language tag for a year."""
+    _answer_with_cookie("lang", tag, LANGUAGE_SECONDS)
 
 
 # The journey's state
@@ -201,7 +213,8 @@ def secure_headers(response: Response) -> Response:
         return response
     form_action = f"'self' {g.get('form_action', '')}".strip()
     headers = {
-        "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+                                   "img-src 'self' data:; "
                                    f"form-action {form_action}; base-uri 'none'; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

@@ -1,7 +1,8 @@
 """The login pages: a door of HTML forms onto the seam.
 
-Owns the journeys (one module each), their templates and the stylesheet. A page needs no script. Every page
-carries the authorize request in its address and ends at `/oauth2/authorize`, which decides what follows.
+Owns the journeys (one module each), their templates and languages, the stylesheet, and one script that no page
+needs. Every page carries the authorize request in its address and ends at `/oauth2/authorize`, which decides what
+follows.
 Knows no rule and no row: forms become requests to Backend.call, refusals become notices.
 To add a page: a function tagged `@page` (with its challenge, if it answers one), a template, its module here.
 """
@@ -17,7 +18,7 @@ from authservice.contract import Backend
 from authservice.errors import CognitoError
 from authservice.hosted import (account_choice, authenticator, consent, new_password,  # noqa: F401  tags
                                 recovery, sign_in, sign_up)
-from authservice.hosted import plain_pages
+from authservice.hosted import languages, plain_pages
 from authservice.hosted.journey import PAGES, Journey, Page
 
 FORM_BYTES = 32_768
@@ -42,6 +43,7 @@ def create(backend: Backend, read_request: Callable, read_logout: Callable) -> B
     pages = Blueprint("hosted", __name__, template_folder="templates", static_folder="static",
                       static_url_path="/hosted/static")
     pages.record_once(lambda state: state.app.url_map.converters.update(anycase=AnyCase))
+    pages.record_once(lambda state: languages.set_up(state.app))
 
     def route(path: str, name: str, view: Callable[[], Response], methods=("GET",)) -> None:
         def named(_: str) -> Response:
@@ -61,11 +63,13 @@ def create(backend: Backend, read_request: Callable, read_logout: Callable) -> B
     route("/confirmUser", "confirm_user", lambda: plain_pages.confirm_user(backend))
 
     pages.before_request(limit_forms)
+    pages.before_request(languages.remember)
     pages.after_request(browser.secure_headers)
     for refusal in (HTTPException, 500):  # by number too, for a page's bug is answered by a page
         pages.register_error_handler(refusal, lambda error: plain_pages.error_page(error.code))
     pages.register_error_handler(CognitoError, lambda error: plain_pages.error_page(error.status, error.code))
-    pages.context_processor(lambda: {"csrf_token": browser.csrf_token})
+    pages.context_processor(lambda: {"csrf_token": browser.csrf_token, "language": languages.current(),
+                                     "language_choices": languages.choices, "languages": languages.LANGUAGES})
     return pages
 
 

@@ -114,6 +114,8 @@ FIELD_OF_MEMBER = {
     "confirmationCode": "code", "userCode": "code", "SOFTWARE_TOKEN_MFA_CODE": "code",
 }
 
+FIELD_OF_MESSAGE = {"Username": "username", "Invalid email address": "email", "Invalid phone number": "phone_number"}
+
 
 def at_fault(error: CognitoError) -> str | None:
     """The field that a refusal is about, if any: `username`, `password`, `code` or an attribute's name."""
@@ -124,11 +126,12 @@ def at_fault(error: CognitoError) -> str | None:
     missing = re.search(r"Missing required parameter (\w+)", error.message)
     if missing:
         return FIELD_OF_MEMBER.get(missing.group(1))
-    schema = re.search(r"did not conform to the schema: (?:user\.)?([\w:]+):", error.message)
-    if schema:
-        return schema.group(1)
-    if error.code == "InvalidParameterException" and "phone number" in error.message:
-        return "phone_number"
-    if error.code == "InvalidParameterException" and error.message.startswith("Username"):
-        return "username"
+    attribute_named = re.search(r"(?:did not conform to the schema: (?:user\.)?|Invalid attributes given, )([\w:]+)"
+                                   r"(?:: | is missing)", error.message)
+    if attribute_named:
+        return attribute_named.group(1)
+    if error.code == "InvalidParameterException":
+        for beginning, name in FIELD_OF_MESSAGE.items():
+            if error.message.startswith(beginning):
+                return name
     return FIELD_OF_ERROR.get(error.code)

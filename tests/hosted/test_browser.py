@@ -192,7 +192,7 @@ def test_the_steps_of_a_request_are_known_for_it_alone_until_they_are_forgotten(
 def test_html_has_the_headers_of_a_login_page(shop):
     headers = shop.get("/page").headers
     assert headers["Content-Security-Policy"] == (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "form-action 'self' http://localhost:3000; base-uri 'none'; frame-ancestors 'none'")
     assert headers["X-Frame-Options"] == "DENY" and headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer" and headers["Cache-Control"] == "no-store"

@@ -121,7 +121,7 @@ def test_a_disabled_user_is_told(guest, site, sign_in):
     site.add_user()
     site.call("AdminDisableUser", UserPoolId=site.pool_id, Username=NAME)
     page = sign_in()
-    assert page.status == 400 and page.alert == "User is disabled."
+    assert page.status == 400 and page.alert == "This account is disabled. Ask an administrator for help."
 
 
 def test_a_temporary_password_is_replaced_and_the_profile_completed(guest, make_site):

@@ -122,7 +122,8 @@ def test_the_policy_is_told_before_it_is_broken_and_when_it_is(guest, make_site)
               "RequireLowercase": False, "RequireSymbols": False}
     site = make_site(Policies={"PasswordPolicy": policy})
     page = guest.open(site.page("/signup"))
-    rules = [rule.text for rule in page.root.all("li")]
+    [box] = page.root.all("div", **{"class": "rules"})
+    rules = [rule.text for rule in box.all("li")]
     assert rules == ["at least 14 characters", "an upper-case letter", "a digit"]
     assert page.labels["Password"].get("minlength") == "14"
     page = guest.fill_in("Create account", {**TYPED, "Password": "Short1", "Password again": "Short1"})
@@ -187,7 +188,7 @@ def test_a_pool_of_invited_users_offers_no_sign_up_and_refuses_it(guest, make_si
     page = guest.open(site.page("/signup"))
     assert "made by an administrator" in page.text and not page.root.all("form")
     page = guest.open(site.page("/signup"), "POST", {"_csrf": token, "username": NAME, "password": PASSWORD})
-    assert page.status == 400 and page.alert == "SignUp is not permitted for this user pool"
+    assert page.status == 400 and page.alert == "Accounts are made by an administrator here. Ask yours for one."
 
 
 def test_a_mailed_link_confirms_once_and_the_journey_goes_on(guest, make_site, app):
