@@ -19,7 +19,9 @@ from flask_babel import Babel, Domain
 
 from authservice import browser
 
-LANGUAGES = {"de": "Deutsch", "en": "English"}
+LANGUAGES = {"de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "id": "Bahasa Indonesia",
+             "it": "Italiano", "ja": "日本語", "ko": "한국어", "nl": "Nederlands", "pt-BR": "Português (Brasil)",
+             "zh-CN": "简体中文", "zh-TW": "繁體中文"}
 """Each by its tag, with its own name."""
 SOURCE = "en"
 """The language of the templates."""

@@ -171,3 +171,50 @@ def test_pages_are_readable_in_both_themes_and_fit_a_small_phone(chromium, servi
     expect(page.get_by_role("heading", level=1)).to_have_text("Set up an authenticator app")
     look("set-up")
     context.close()
+
+
+def test_a_password_can_be_shown_while_it_is_typed_and_is_never_sent_from_a_field_of_text(page, service, make_site):
+    site = make_site()
+    site.add_user()
+    page.goto(service + site.door)
+    field = page.get_by_label("Password")
+    field.press_sequentially("Correct")
+    for _ in range(3):
+        field.press("ArrowLeft")
+    page.get_by_role("button", name="Show password").click()
+    assert (field.get_attribute("type"), page.evaluate("document.activeElement.id")) == ("text", "password")
+    assert page.evaluate("document.activeElement.selectionStart") == 4
+    page.get_by_role("button", name="Hide password").press("Enter")
+    assert field.get_attribute("type") == "password"
+    page.get_by_role("button", name="Show password").press(" ")
+    page.evaluate("""() => document.forms[0].addEventListener("submit", (event) => {
+        event.preventDefault(); document.title = document.getElementById("password").type })""")
+    page.get_by_label("Email address").fill(NAME)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page).to_have_title("password")
+
+
+def test_the_rules_of_a_password_tick_as_they_are_met(page, service, make_site):
+    site = make_site()
+    page.goto(service + site.page("/signup"))
+    field, met = page.get_by_label("Password", exact=True), page.locator(".rules li.met")
+    for typed, number in (("", 0), ("abcdefgh", 2), ("Abcdefg1", 4), ("Abcdefg1!", 5), ("A", 1)):
+        field.fill(typed)
+        expect(met).to_have_count(number)
+    expect(page.locator(".rules [aria-live]")).to_contain_text("Still missing: at least 8 characters")
+
+
+def test_without_scripts_nothing_is_missing_and_nothing_dangles(chromium, service, make_site):
+    site = make_site()
+    site.add_user()
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(service + site.page("/signup"))
+    expect(page.get_by_role("button", name="Show password")).to_have_count(0)
+    page.goto(service + site.door)
+    page.get_by_label("Email address").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    with page.expect_request(lambda asked: asked.url.startswith("http://localhost:3000/callback")) as asked:
+        page.get_by_role("button", name="Sign in", exact=True).click()
+    assert "code=" in asked.value.url
+    context.close()

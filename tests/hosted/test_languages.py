@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from authservice.hosted import languages
+from authservice.oauth import discovery
 from tests.hosted.conftest import CALLBACK, NAME, PASSWORD
 from tests.hosted.guest import Guest
 from tests.services.server import ROOT
 
-SIGN_IN = {"de": "Anmelden", "en": "Sign in"}
+SIGN_IN = {"de": "Anmelden", "en": "Sign in", "es": "Iniciar sesión", "fr": "Se connecter", "id": "Masuk", "it": "Accedi",
+           "ja": "サインイン", "ko": "로그인", "nl": "Inloggen", "pt-BR": "Entrar", "zh-CN": "登录", "zh-TW": "登入"}
 
 
 def language_of(page) -> str:
@@ -28,6 +30,10 @@ def test_the_sign_in_page_speaks_every_language(guest, site, tag):
     page = guest.open(f"{site.door}&lang={tag}")
     assert (language_of(page), page.heading) == (tag, SIGN_IN[tag])
     assert page.title == f"{SIGN_IN[tag]} · Field notes"
+
+
+def test_discovery_names_the_languages_of_the_pages():
+    assert discovery.LANGUAGES == list(languages.LANGUAGES)
 
 
 def test_a_whole_journey_is_in_the_language_it_began_in(guest, site):
@@ -74,7 +80,8 @@ def test_an_unknown_language_is_not_remembered_and_a_planted_one_does_nothing(gu
 
 
 @pytest.mark.parametrize("tag, expected", [
-    ("de", "de"), ("DE-at", "de"), ("de_CH", "de"), ("de-Latn-DE", "de"), ("en-GB", "en"), ("xx", None), ("", None),
+    ("de", "de"), ("DE-at", "de"), ("pt", "pt-BR"), ("pt-PT", "pt-BR"), ("zh", "zh-CN"), ("zh-Hant", "zh-TW"), ("zh-HK", "zh-TW"),
+    ("zh-Hans-TW", "zh-CN"), ("zh-cn", "zh-CN"), ("ja-JP", "ja"), ("in", None), ("de_CH", "de"), ("de-Latn-DE", "de"), ("en-GB", "en"), ("xx", None), ("", None),
     ("d", None), ("de;q=1", None), ("deutsch", None), ("de/..", None)])
 def test_a_tag_finds_its_language(tag, expected):
     assert languages.match(tag) == expected

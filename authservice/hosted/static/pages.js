@@ -6,11 +6,12 @@ const QUIET = 1000; // milliseconds without a key before the open rules are spok
 
 for (const button of document.querySelectorAll("button.show")) {
   const field = document.getElementById(button.getAttribute("aria-controls"));
+  const texts = [...button.children].map((text) => [text, text.textContent]);
   const show = (shown) => {
     const { selectionStart, selectionEnd } = field;
     field.type = shown ? "text" : "password";
     if (document.activeElement === field) field.setSelectionRange(selectionStart, selectionEnd);
-    button.setAttribute("aria-pressed", shown);
+    for (const [text, whileHidden] of texts) text.textContent = shown ? text.dataset.shown : whileHidden;
   };
   button.hidden = false;
   button.addEventListener("mousedown", (event) => event.preventDefault()); // the caret stays in the field
