@@ -5,6 +5,7 @@ the only place that builds; there is no logic here.
 """
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from authservice import config
 
@@ -30,6 +31,15 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     @app.get("/healthz")
     def healthz() -> Response:
         return Response("ok\n", content_type="text/plain")
+
+    @app.errorhandler(HTTPException)
+    def nowhere(error: HTTPException) -> Response:
+        """An address or a method that no door has: said in plain text, which can carry nothing of the request."""
+        answer = error.get_response()
+        answer.set_data(f"{error.code} {error.name}\n")
+        answer.headers.update({"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
+                               "Cache-Control": "no-store"})
+        return answer
 
     @app.errorhandler(500)
     def bug(error) -> Response:

@@ -232,22 +232,25 @@ def keys():
 
 @keys.command(with_appcontext=False)
 @click.argument("pool_id", required=False)
-@click.option("--now", "at_once", is_flag=True, help="Sign with them at once: for a key in wrong hands.")
+@click.option("--now", "at_once", is_flag=True, help="Sign with them at once.")
+@click.option("--compromised", is_flag=True, help="And withdraw the old ones at once: a key is in wrong hands.")
 @plainly
-def rotate(pool_id, at_once):
+def rotate(pool_id, at_once, compromised):
     """Publish new keys (of all pools, or one); they sign as soon as nobody can hold an older list of keys.
 
-    The old public keys stay published until their last token has expired.
+    The old public keys stay published until their last token has expired. With --compromised they do not: every
+    token that is out is refused from now on, and apps go on with their refresh tokens.
     """
     from authservice.local.accounts import directory
     from authservice.local.tokens import keys as ring
 
     backend = local_backend(config.load())
-    when = "at once" if at_once else f"in {ring.PUBLISHED_FIRST.total_seconds() / 60:.0f} minutes"
+    gently = not (at_once or compromised)
+    when = f"in {ring.PUBLISHED_FIRST.total_seconds() / 60:.0f} minutes" if gently else "from now on"
+    fate = "are withdrawn" if compromised else "stay published until their tokens have expired"
     for each in [pool_id] if pool_id else _pool_ids(backend):
-        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once))
-        click.echo(f"{each}: new keys are published and will sign {when}; {len(retired)} old ones stay published "
-                   "until their tokens have expired")
+        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once, compromised))
+        click.echo(f"{each}: new keys are published and sign {when}; {len(retired)} old ones {fate}")
 
 
 @keys.command("list", with_appcontext=False)

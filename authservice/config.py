@@ -151,6 +151,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"backend: {settings.backend!r} is neither local nor cognito")
     if settings.oidc not in ("cognito", "strict"):
         raise SettingsError(f"oidc: {settings.oidc!r} is neither cognito nor strict")
+    if settings.strict_oidc and settings.backend != "local":
+        raise SettingsError("oidc: strict is for backend local; with cognito, Amazon's own domain answers")
     if not settings.public_url.startswith(("http://", "https://")):
         raise SettingsError(f"public_url: {settings.public_url!r} must start with http:// or https://")
     if settings.public_url.endswith("/"):

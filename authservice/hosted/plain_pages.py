@@ -1,4 +1,5 @@
 """Pages that serve no authorize request: sign out and signed out, an error's page, the link from a confirmation mail."""
+import re
 import uuid
 
 from flask import Response, g, render_template, request
@@ -12,6 +13,9 @@ from authservice.errors import CognitoError
 CODES = {"redirect_mismatch", "invalid_request", "invalid_client", "unauthorized_client", "invalid_scope",
          "unsupported_response_type", "access_denied", "server_error", "temporarily_unavailable",
          "login_required", "request_not_supported", "request_uri_not_supported"}
+
+
+OUR_FAULTS = {"server_error": 500, "temporarily_unavailable": 503}
 
 
 def sign_out(leave) -> Response:
@@ -32,7 +36,9 @@ def error(backend: Backend) -> Response:
     The page lends its voice to nobody's text: of what the address carries, only a known code is told.
     """
     code = request.args.get("error", "")
-    return error_page(400, code if code in CODES else "")
+    if re.fullmatch(r"[0-9a-f-]{36}", told := request.args.get("request_id", "")):
+        g.request_id = told  # under which the log has what went wrong
+    return error_page(OUR_FAULTS.get(code, 400), code if code in CODES else "")
 
 
 def confirm_user(backend: Backend) -> Response:

@@ -46,7 +46,10 @@ def here(path: str, query: str = "") -> str:
 def error_page(code: str, client_id: str | None = None) -> str:
     """The address of the page that tells an error where no app may be told."""
     g.outcome = code
-    return here("/error", urlencode({"error": code, **({"client_id": client_id[:128]} if client_id else {})}))
+    further = {"client_id": client_id[:128]} if client_id else {}
+    if code in ("server_error", "temporarily_unavailable"):
+        further["request_id"] = g.request_id
+    return here("/error", urlencode({"error": code, **further}))
 
 
 def address(uri: str, parameters: dict, fragment: bool = False) -> str:

@@ -63,7 +63,7 @@ def _check_outcome(call: Call, asked: Asked, session: BrowserSession, done: set[
     """Refuse, in the app's name, what the person said no to, or who is not who the app wants."""
     if "denied" in done:
         raise _refuse(call, asked, AccessDeniedError())
-    if not asked.fits(call, session):
+    if not asked.fits(session):
         raise _refuse(call, asked, LoginRequiredError())
     if asked.claims.acr_is_essential and asked.acr_of(session) not in asked.claims.acr_values:
         raise _refuse(call, asked, OAuth2Error("The user cannot sign in as strongly as claims demands.",

@@ -79,6 +79,8 @@ class Asked:
     redirect_uri: str
     values: MultiDict
     max_age: timedelta | None
+    hint: dict | None
+    """The claims of the id_token_hint."""
     claims: ClaimsAsked
     strict: bool
 
@@ -108,14 +110,11 @@ class Asked:
         asked = self.acr_values or "acr" in self.claims.names.get("id_token", [])
         return assurance.reached(self.client.pool, session.methods) if asked else None
 
-    def fits(self, call: Call, session: BrowserSession) -> bool:
+    def fits(self, session: BrowserSession) -> bool:
         """Whether it is the user whom id_token_hint or claims name, if they do (A9)."""
         if self.claims.subject not in (None, session.user_id):
             return False
-        if "id_token_hint" not in self.values:
-            return True
-        hint = id_token_hint.read(call, self.values["id_token_hint"])
-        return hint is not None and hint["sub"] == session.user_id
+        return self.hint is None or self.hint["sub"] == session.user_id
 
     def is_fresh(self, call: Call, session: BrowserSession) -> bool:
         """Whether this sign-in will do, or the app demands a new one."""
@@ -134,7 +133,7 @@ class Asked:
         # A sign-in just now may have been begun for a weaker request of the app, so its strength is looked at again.
         if session is None or not self.is_strong(session):
             return "/login"
-        if "signed-in" not in done and not (self.fits(call, session) and self.is_fresh(call, session)):
+        if "signed-in" not in done and not (self.fits(session) and self.is_fresh(call, session)):
             return "/login"
         if "select_account" in self.prompt and not done & {"signed-in", "chosen"}:
             return "/selectAccount"
@@ -194,7 +193,7 @@ def read(call: Call, values: MultiDict) -> Asked:
         claims = claims_parameter.read(values.get("claims") if strict else None)
         _check_strictly(client, values) if strict else _advise(client, values)
         grant = server.Server(call).get_consent_grant(asked)
-        return Asked(grant, client, redirect_uri, values, _max_age(values), claims, strict)
+        return Asked(grant, client, redirect_uri, values, _max_age(values), _hint(call, values, strict), claims, strict)
     except OAuth2Error as error:
         raise to_app(call, client, redirect_uri, values, error) from None
 
@@ -277,6 +276,16 @@ def _advise(client: AppClient, values: MultiDict) -> None:
         advice.give(client.id, advice.IMPLICIT)
     elif not client.secrets and "code_challenge" not in values:
         advice.give(client.id, advice.NO_PKCE)
+
+
+def _hint(call: Call, values: MultiDict, strict: bool) -> dict | None:
+    """Whom the app means. What is no ID token of ours means nobody: overlooked, as at Cognito, or strictly refused."""
+    if "id_token_hint" not in values:
+        return None
+    hint = id_token_hint.read(call, values["id_token_hint"])
+    if hint is None and strict:
+        raise InvalidRequestError("id_token_hint is not an ID token of this provider.")
+    return hint
 
 
 def _max_age(values: MultiDict) -> timedelta | None:

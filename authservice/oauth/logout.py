@@ -117,9 +117,7 @@ def read(call: Call, values: MultiDict) -> Asked:
     if any(len(given) > 1 for _, given in values.lists()):
         raise Refused("invalid_request")
     in_cognitos_way = bool(values.get("logout_uri") or values.get("redirect_uri"))
-    hint = id_token_hint.read(call, values["id_token_hint"]) if values.get("id_token_hint") else None
-    if values.get("id_token_hint") and hint is None and (call.settings.strict_oidc or not in_cognitos_way):
-        raise Refused("invalid_request")
+    hint = _hint(call, values, is_optional=in_cognitos_way and not call.settings.strict_oidc)
     client = _client(call, values, hint)
     destination = _destination(values, client)
     pool_id = client.pool_id if client else pools.id_of_host(call)
@@ -129,6 +127,17 @@ def read(call: Call, values: MultiDict) -> Asked:
     return Asked(client, [pool_id] if pool_id else browser.pool_ids(), destination,
                  is_at_app=destination is not None and not destination.startswith("/"),
                  is_trusted=proven or (in_cognitos_way and not call.settings.strict_oidc))
+
+
+def _hint(call: Call, values: MultiDict, is_optional: bool) -> dict | None:
+    """The claims of id_token_hint. Cognito overlooks it: there one that proves nothing is as good as none."""
+    if not values.get("id_token_hint"):
+        return None
+    hint = id_token_hint.read(call, values["id_token_hint"])
+    if hint is None and not is_optional:
+        raise Refused("invalid_request")
+    of_another = hint is not None and values.get("client_id") not in (None, "", hint["aud"])
+    return None if is_optional and of_another else hint
 
 
 def _is_signed_in(call: Call, client: AppClient, hint: dict) -> bool:

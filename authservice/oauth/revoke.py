@@ -15,6 +15,7 @@ from authservice.local.call import Call, digest
 from authservice.local.models import RefreshToken, SignIn
 from authservice.local.tokens import check, refresh
 from authservice.oauth import server
+from authservice.oauth.clients import ClientRefused
 
 
 class RevocationEndpoint(AuthlibRevocationEndpoint):
@@ -59,6 +60,9 @@ def answer(backend) -> Response:
     def work(call) -> Response:
         bound = server.Server(call)
         bound.register_endpoint(RevocationEndpoint)
-        return bound.create_endpoint_response("revocation", request)
+        try:
+            return bound.create_endpoint_response("revocation", request)
+        except ClientRefused:
+            raise ClientRefused(by_header=True) from None  # Cognito answers 401 here, by whichever way it failed
 
     return backend.run(work, ANONYMOUS)

@@ -110,6 +110,16 @@ def test_a_pools_first_keys_sign_also_where_the_clock_is_behind(pool, app_client
     assert header(app_client.tokens()["AccessToken"])["kid"] in published(backend.store, pool)
 
 
+def test_a_compromised_key_is_good_for_nothing_from_then_on(pool, app_client, backend, clock):
+    pool.user()
+    before = app_client.tokens()
+    clock.advance(seconds=1)
+    backend.store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id), compromised=True))
+    assert len(published(backend.store, pool)) == 2
+    assert refused(get_user, backend, before["AccessToken"]).startswith("NotAuthorizedException")
+    get_user(backend, app_client.refresh(before["RefreshToken"])["AccessToken"])
+
+
 def test_an_old_key_stays_published_until_the_last_token_it_signed_has_expired(pool, backend, clock):
     pool.user()
     client = pool.client(AccessTokenValidity=20, IdTokenValidity=24)

@@ -303,10 +303,15 @@ def test_a_hint_of_another_user_never_gets_a_code_for_this_one(provider):
     add_user(provider.backend, provider.pool_id, "user-2@example.com")
     hint = provider.tokens(browser=provider.browser("user-2@example.com"))["id_token"]
     browser = provider.browser()
-    for wrong in (hint, "forged"):
-        assert sent_to_sign_in(provider.authorize(browser, id_token_hint=wrong))
-        silent = provider.authorize(browser, prompt="none", id_token_hint=wrong)
-        assert answer_of(silent)["error"] == "login_required"
+    assert sent_to_sign_in(provider.authorize(browser, id_token_hint=hint))
+    silent = provider.authorize(browser, prompt="none", id_token_hint=hint)
+    assert answer_of(silent)["error"] == "login_required"
+
+
+@pytest.mark.parametrize("oidc", ["cognito", "strict"])
+def test_a_hint_that_means_nobody_is_overlooked_or_strictly_refused(provider, oidc):
+    answer = answer_of(provider.authorize(provider.browser(), id_token_hint="forged", **PKCE))
+    assert answer.get("error") == ("invalid_request" if oidc == "strict" else None)
 
 
 def test_a_hint_of_the_same_user_is_obeyed_even_when_it_has_expired(provider):

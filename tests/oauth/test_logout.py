@@ -88,6 +88,14 @@ def test_a_hint_that_is_not_genuine_or_another_clients_is_refused(provider, brow
     assert is_signed_in(provider, cookie)
 
 
+def test_cognitos_way_overlooks_a_hint_that_proves_nothing(provider, browser, cookie):
+    sibling = provider.tokens(provider.clients["server"], browser=browser)["id_token"]
+    for hint in (sibling, "forged"):
+        response = logout(provider, browser, id_token_hint=hint, logout_uri=SIGNED_OUT)
+        assert response.headers["Location"] == SIGNED_OUT
+    assert not is_signed_in(provider, cookie)
+
+
 def question(provider, browser, response) -> Page:
     """The page that asks whether to sign out, to which the answer leads."""
     assert (response.status_code, response.headers["Location"].partition("?")[0]) == (302, "/signout")

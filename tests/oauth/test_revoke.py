@@ -74,8 +74,8 @@ def test_nobody_else_may_revoke(provider):
     token = provider.tokens(server)["refresh_token"]
     assert outcome(revoke(provider, token, {**server, "ClientSecret": "wrong"})) == (401, "invalid_client")
     without = {"ClientId": server["ClientId"]}
-    assert outcome(revoke(provider, token, without)) == (400, "invalid_client")
-    assert outcome(revoke(provider, token, {"ClientId": "unknown"})) == (400, "invalid_client")
+    assert outcome(revoke(provider, token, without)) == (401, "invalid_client")
+    assert outcome(revoke(provider, token, {"ClientId": "unknown"})) == (401, "invalid_client")
     assert provider.refresh(token, server).status_code == 200
 
 

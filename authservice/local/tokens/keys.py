@@ -63,21 +63,22 @@ def create(call: Call, pool: Pool, signs_from: datetime | None = None) -> None:
         call.db.add(row)
 
 
-def rotate(call: Call, pool: Pool, at_once: bool = False) -> list[str]:
+def rotate(call: Call, pool: Pool, at_once: bool = False, compromised: bool = False) -> list[str]:
     """Publish new keys, which sign once every cache of the published ones has run out; answers the kids retired.
 
-    `at_once`: they sign from now on, for a key that may be in wrong hands. The old public keys stay published
-    until the last token they signed has expired.
+    The old public keys stay published until the last token they signed has expired. `at_once`: the new ones sign
+    from now on. `compromised`: and the old ones are good for nothing from now on, for whoever has one may sign
+    what he likes; apps refresh, for refresh tokens are not signed.
     Source: OpenID Connect Core section 10.1.1.
     """
     clients = call.db.scalars(select(AppClient).where(AppClient.pool_id == pool.id)).unique().all()
     longest = max([validity.access(c) for c in clients] + [validity.identity(c) for c in clients]
                   + [validity.DEFAULT])
-    takeover = call.now if at_once else call.now + PUBLISHED_FIRST
+    takeover = call.now if at_once or compromised else call.now + PUBLISHED_FIRST
     retired = call.db.scalars(select(SigningKey).where(SigningKey.pool_id == pool.id,
                                                        SigningKey.served_until.is_(None))).all()
     for key in retired:
-        key.served_until = takeover + longest + LEEWAY
+        key.served_until = call.now if compromised else takeover + longest + LEEWAY
     create(call, pool, takeover)
     pool.key_generation += 1
     return [key.kid for key in retired]
