@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnauthorizedClientError
 from authlib.oauth2.rfc6749.grants import BaseGrant
-from authlib.oidc.core.errors import RequestNotSupportedError, RequestURINotSupportedError
+from authlib.oidc.core.errors import LoginRequiredError, RequestNotSupportedError, RequestURINotSupportedError
 from flask import abort, g
 from werkzeug.datastructures import MultiDict
 
@@ -279,10 +279,14 @@ def _advise(client: AppClient, values: MultiDict) -> None:
 
 
 def _hint(call: Call, values: MultiDict, strict: bool) -> dict | None:
-    """Whom the app means. What is no ID token of ours means nobody: overlooked, as at Cognito, or strictly refused."""
+    """Whom the app means. What is no ID token of ours means nobody: without a page nobody is answered for (A9); with
+    one it is overlooked, as at Cognito, or strictly refused.
+    """
     if "id_token_hint" not in values:
         return None
     hint = id_token_hint.read(call, values["id_token_hint"])
+    if hint is None and values.get("prompt") == "none":
+        raise LoginRequiredError()
     if hint is None and strict:
         raise InvalidRequestError("id_token_hint is not an ID token of this provider.")
     return hint

@@ -312,6 +312,8 @@ def test_a_hint_of_another_user_never_gets_a_code_for_this_one(provider):
 def test_a_hint_that_means_nobody_is_overlooked_or_strictly_refused(provider, oidc):
     answer = answer_of(provider.authorize(provider.browser(), id_token_hint="forged", **PKCE))
     assert answer.get("error") == ("invalid_request" if oidc == "strict" else None)
+    silent = provider.authorize(provider.browser(), id_token_hint="forged", prompt="none", **PKCE)
+    assert answer_of(silent)["error"] == "login_required"
 
 
 def test_a_hint_of_the_same_user_is_obeyed_even_when_it_has_expired(provider):

@@ -89,9 +89,10 @@ class RelyingParty:
         return self.guest.open(f"{endpoint}?{urlencode(request)}")
 
     def sign_in(self) -> Page | None:
-        """The person signs in on the page that is shown."""
+        """The person signs in on the page that is shown, in whatever language."""
         assert self.guest.path == "/login", self.guest.url
-        return self.guest.fill_in("Sign in", {"Email address": NAME, "Password": PASSWORD})
+        [button] = [each for each in self.guest.page.root.all("button") if each.get("type") != "button"]
+        return self.guest.press(button.text, username=NAME, password=PASSWORD)
 
     def callback(self, request: dict) -> dict:
         """The parameters with which the person came back to the app, each once, with our state and their name."""

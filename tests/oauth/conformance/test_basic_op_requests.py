@@ -84,9 +84,10 @@ def test_oidcc_login_hint(rp):
     assert rp.flow(login_hint="buffy@example.com").signed_in
 
 
-@pytest.mark.parametrize("locales", ["se", "fr-CA fr en"])
-def test_oidcc_ui_locales(rp, locales):
-    """OP-Req-ui_locales: a language that there is not is no error."""
+@pytest.mark.parametrize(("locales", "heading"), [("se", "Sign in"), ("fr-CA fr en", "Se connecter")])
+def test_oidcc_ui_locales(rp, locales, heading):
+    """OP-Req-ui_locales: a language that there is not is no error, and one that there is is spoken."""
+    assert rp.send(rp.request(ui_locales=locales)).heading == heading
     assert rp.flow(ui_locales=locales)
 
 

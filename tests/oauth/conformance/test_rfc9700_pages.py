@@ -182,7 +182,7 @@ def test_4_16_no_page_is_shown_in_a_frame(journey):
     for answer in html(journey.answers):
         policy = answer.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in policy and answer.headers["X-Frame-Options"] == "DENY", answer.url
-        assert "unsafe" not in policy and "script-src" not in policy and "default-src 'none'" in policy
+        assert "unsafe" not in policy and "script-src 'self';" in policy and "default-src 'none'" in policy
 
 
 def test_4_17_no_answer_is_given_to_a_window(provider):
@@ -193,9 +193,11 @@ def test_4_17_no_answer_is_given_to_a_window(provider):
         assert not provider.strict or answer["error"] == "invalid_request"
 
 
-def test_4_17_no_page_has_a_script(journey):
+def test_4_17_no_page_has_a_script_but_our_own_file(journey):
     for page in journey.pages:
-        assert not page.root.all("script", "iframe", "object", "embed")
+        assert not page.root.all("iframe", "object", "embed")
+        [script] = page.root.all("script")
+        assert script.get("src") == "/hosted/static/pages.js" and not script.children
         assert not [name for element in page.root.all() for name in element.attributes if name.startswith("on")]
 
 
