@@ -97,7 +97,7 @@ def serve(host, port, workers, tls):
     for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)
     sys.stdout.flush()
-    _run_granian("authservice:create_app", settings.host, settings.port, certificate, workers=settings.workers,
+    run_granian("authservice:create_app", settings.host, settings.port, certificate, workers=settings.workers,
                  workers_kill_timeout=STOP_SECONDS)
 
 
@@ -155,7 +155,8 @@ def _certificate(settings: Settings, host: str):
     return tls.prepare(settings.instance, tls.wanted_names(settings, host))
 
 
-def _run_granian(app: str, host: str, port: int, certificate, **more) -> None:
+def run_granian(app: str, host: str, port: int, certificate, **more) -> None:
+    """Serve a WSGI factory, `module:function`, until interrupted; `more` are granian's own options."""
     from granian import Granian
     from granian.constants import Interfaces, SSLProtocols
     from granian.log import LogLevels
@@ -367,4 +368,4 @@ def demo(host, port, tls):
         known["DEMO_CA"] = str(certificate.authority)
     for name, value in known.items():  # all that the site learns of us, unless it was told otherwise
         os.environ.setdefault(f"AUTHSERVICE_{name}", value)
-    _run_granian("authservice.demo:create_app", host, port, certificate, workers=1)
+    run_granian("authservice.demo:create_app", host, port, certificate, workers=1)

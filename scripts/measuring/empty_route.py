@@ -1,0 +1,26 @@
+"""An empty Flask route, served exactly as the service is: python -m scripts.measuring.empty_route PORT WORKERS.
+
+What it answers a second is the limit of whatever a worker must answer through Flask and granian.
+"""
+
+import sys
+
+from flask import Flask, Response
+
+from authservice import cli
+
+
+def create_app() -> Flask:
+    """The app: one route, two bytes."""
+    app = Flask(__name__)
+
+    @app.get("/")
+    def empty() -> Response:
+        return Response("ok", content_type="text/plain")
+
+    return app
+
+
+if __name__ == "__main__":
+    cli.run_granian("scripts.measuring.empty_route:create_app", "127.0.0.1", int(sys.argv[1]), None,
+                    workers=int(sys.argv[2]))
