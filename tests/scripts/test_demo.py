@@ -1,6 +1,7 @@
 """demo.py as a newcomer starts it, but for the set-up of .venv: these tests run in one already."""
 
 import contextlib
+import random
 import re
 import signal
 import socket
@@ -13,7 +14,6 @@ import boto3
 import pytest
 
 from authservice import tls
-from tests.services import free_port
 from tests.services.server import ROOT, environment, trusting
 
 START = """
@@ -52,12 +52,13 @@ def demo(instance: Path, port: int, *options: str):
 
 
 def two_free_ports() -> int:
-    """A port that nothing listens on, and nothing on the next."""
+    """A port that nobody uses, nor the next: below those that the system gives to outgoing connections."""
     while True:
-        port = free_port()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port + 1)):
-                return port
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 1))
+            return port
 
 
 @pytest.fixture(scope="module")
