@@ -149,16 +149,16 @@ def own_service(arguments: argparse.Namespace, folder: Path) -> Iterator[Subject
         pool = world.make(call, f"http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "authservice", "serve", "--port", str(port), "--workers", str(arguments.workers)]
         settings = environment(instance=str(folder), database_url=arguments.database, public_url=pool.url)
-        server = Server(command, settings, ROOT, port, folder / "service.log")
+        question = pool.request("GET", f"/{pool.pool_id}/.well-known/jwks.json")
+        server = Server(command, settings, port, folder / "service.log", question)
         try:
             began = time.monotonic()
             bar = Bar("loading users", arguments.users)
             pool.names, pool.srp_names = crowd.fill(backend, pool.pool_id, arguments.users, bar)
             loaded = time.monotonic() - began
             progress("starting the service")
-            question = pool.request("GET", f"/{pool.pool_id}/.well-known/jwks.json")
-            started = server.start(question, arguments.workers)
-            pool.connections = server.connections(CONNECTIONS * arguments.workers, question)
+            started = server.start(arguments.workers)
+            pool.connections = server.connections(CONNECTIONS * arguments.workers)
             yield Subject(pool, started, loaded, server)
         finally:
             server.stop()
@@ -190,11 +190,11 @@ def empty_route(arguments: argparse.Namespace, folder: Path) -> Iterator[Callabl
     port = free_port()
     request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
     command = [sys.executable, "-m", "scripts.measuring.empty_route", str(port), str(arguments.workers)]
-    server = Server(command, environment(), ROOT, port, folder / "route.log")
+    server = Server(command, environment(), port, folder / "route.log", request)
     try:
-        server.start(request, arguments.workers)
-        connections = server.connections(CONNECTIONS * arguments.workers, request)
-        yield lambda seconds: pace(server, lambda: steady(connections, [request], b"\r\n\r\nok", seconds))
+        server.start(arguments.workers)
+        connections = server.connections(CONNECTIONS * arguments.workers)
+        yield lambda seconds: pace(server, connections, lambda: steady(connections, [request], b"\r\n\r\nok", seconds))
     finally:
         server.stop()
 

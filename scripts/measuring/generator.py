@@ -8,6 +8,7 @@ An answer counts only if its status is 200 and it holds the operation's proof, a
 """
 
 import itertools
+import select
 import selectors
 import socket
 import time
@@ -57,6 +58,17 @@ class Connection:
 
     def close(self) -> None:
         self.socket.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server closed it while nothing was asked, as servers do with idle ones."""
+        return bool(select.select([self.socket], [], [], 0)[0])
+
+    def renew(self) -> None:
+        """Open it anew if it has ended."""
+        if self.ended:
+            self.close()
+            self.open()
 
     def ask(self, request: bytes) -> bytes:
         """Send one request and wait for its whole answer, headers included."""

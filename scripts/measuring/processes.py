@@ -13,6 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from bootstrap import ROOT
 from children import fail_with_output
 
 from .generator import Connection, Refused
@@ -25,28 +26,31 @@ TRIES = 12
 
 
 class Server:
-    """One server of ours with its workers; what it prints goes to a file, as a log does."""
+    """One server of ours with its workers; what it prints goes to a file, as a log does.
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, port: int, log: Path):
-        self.command, self.environment, self.folder, self.log = command, environment, folder, log
+    `question` is a request that it answers with 200 as soon as it can answer anything.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], port: int, log: Path, question: bytes):
+        self.command, self.environment, self.log, self.question = command, environment, log, question
         self.address = ("127.0.0.1", port)
         self.process: subprocess.Popen | None = None
         self.workers: list[int] = []
 
-    def start(self, request: bytes, workers: int) -> float:
-        """Start it; gives the seconds until `request` was answered with 200. Then wait for the other workers."""
+    def start(self, workers: int) -> float:
+        """Start it; gives the seconds until the question was answered. Then wait for the other workers."""
         began = time.perf_counter()
         with open(self.log, "ab") as output:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
                                             stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        self._until(began, lambda: self._answers(request))
+        self._until(began, self._answers)
         passed = time.perf_counter() - began
         if Path("/proc/self/net/tcp").exists():
             self._until(began, lambda: listeners(self.address[1]) == workers)
             self.workers = workers_of(self.process.pid)
         return passed
 
-    def connections(self, number: int, request: bytes) -> list[Connection]:
+    def connections(self, number: int) -> list[Connection]:
         """Open so many connections, as many to each worker: each has a socket of its own, and the kernel draws lots.
 
         With few connections one worker would idle while another has a queue; a service with many guests has not
@@ -56,7 +60,7 @@ class Server:
         kept: dict[int | None, list[Connection]] = {}
         for _ in range(number * TRIES):
             connection = Connection(self.address)
-            connection.ask(request)
+            connection.ask(self.question)
             worker = holder(connection.socket, self.workers) if self.workers else None
             if len(kept.setdefault(worker, [])) < share:
                 kept[worker].append(connection)
@@ -65,6 +69,14 @@ class Server:
             if sum(map(len, kept.values())) == number:
                 break
         return [connection for some in zip(*kept.values()) for connection in some]
+
+    def renew(self, connections: list[Connection]) -> None:
+        """Open them all anew if one was closed for having been idle, so that they stay spread evenly."""
+        if any(connection.ended for connection in connections):
+            number = len(connections)
+            for connection in connections:
+                connection.close()
+            connections[:] = self.connections(number)
 
     def cpu_seconds(self) -> float:
         """What the workers have used of the processors since they started; 0 where that is not told."""
@@ -88,13 +100,13 @@ class Server:
                 fail_with_output(" ".join(self.command[1:4]), lines, self.process.poll())
             time.sleep(BETWEEN_TRIES)
 
-    def _answers(self, request: bytes) -> bool:
+    def _answers(self) -> bool:
         try:
             connection = Connection(self.address)
         except OSError:
             return False
         with contextlib.closing(connection), contextlib.suppress(OSError, Refused):
-            return connection.ask(request)[9:12] == b"200"
+            return connection.ask(self.question)[9:12] == b"200"
         return False
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import report
-from .generator import Load, Refused
+from .generator import Connection, Load, Refused
 from .limits import Limits
 from .operations import Operation
 from .processes import Server
@@ -32,8 +32,13 @@ class Pace:
         return Pace((self.per_second + other.per_second) / 2, cpu)
 
 
-def pace(server: Server | None, work: Callable[[], Load]) -> Pace:
-    """Measure some load on a server of ours, or on a peer (None)."""
+def pace(server: Server | None, connections: list[Connection], work: Callable[[], Load]) -> Pace:
+    """Measure some load on a server of ours, or on a peer (None), over these connections."""
+    if server:
+        server.renew(connections)
+    else:
+        for connection in connections:
+            connection.renew()
     before = server.cpu_seconds() if server else 0
     load = work()
     used = server.cpu_seconds() - before if server else 0
@@ -87,7 +92,8 @@ class Measurement:
     def measure(self, operation: Operation, seconds: float) -> Pace:
         requests = self.requests[operation.name]
         try:
-            return pace(self.server, lambda: operation.measure(self.pool.connections, self.pool, requests, seconds))
+            return pace(self.server, self.pool.connections,
+                        lambda: operation.measure(self.pool.connections, self.pool, requests, seconds))
         except (Refused, OSError) as refusal:
             raise Refused(f"{operation.name}: {refusal}") from None
 

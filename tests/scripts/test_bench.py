@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -231,16 +232,27 @@ def test_every_form_of_an_answer_is_read_to_its_end(answering):
     assert answers == forms and load.answers == load.asked == 5
 
 
-def test_connections_are_spread_evenly_over_the_workers(tmp_path):
+def test_connections_are_spread_evenly_over_the_workers_and_renewed_when_one_has_ended(tmp_path):
     port = processes.free_port()
-    server = processes.Server([sys.executable, "-m", "scripts.measuring.empty_route", str(port), "2"], dict(os.environ), ROOT,
-                              port, tmp_path / "log")
-    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    try:
-        server.start(request, 2)
-        connections = server.connections(8, request)
+    server = processes.Server([sys.executable, "-m", "scripts.measuring.empty_route", str(port), "2"], dict(os.environ),
+                              port, tmp_path / "log", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    def by_worker() -> list[int]:
         holders = [processes.holder(connection.socket, server.workers) for connection in connections]
-        assert sorted(map(holders.count, server.workers)) == [4, 4]
+        return sorted(map(holders.count, server.workers))
+
+    try:
+        server.start(2)
+        connections = server.connections(8)
+        assert by_worker() == [4, 4]
+        first = list(connections)
+        server.renew(connections)
+        assert connections == first  # all of them live
+        connections[3].socket.shutdown(socket.SHUT_WR)
+        assert select.select([connections[3].socket], [], [], 30)[0]  # the server has closed its end too
+        server.renew(connections)
+        assert not set(connections) & set(first) and by_worker() == [4, 4]
+        assert all(connection.ask(server.question).endswith(b"ok") for connection in connections)
     finally:
         server.stop()
 
