@@ -82,7 +82,7 @@ def test_a_script_revokes_and_reads_why_not(fetch, client, metadata):
     answer = fetch(metadata["revocation_endpoint"], form=form, headers=AS_AMPLIFY)
     assert (answer["status"], answer["text"]) == (200, "")
     refused = fetch(metadata["revocation_endpoint"], form={**form, "client_id": "unknown"}, headers=AS_AMPLIFY)
-    assert refused["status"] == 400 and json.loads(refused["text"])["error"] == "invalid_client"
+    assert refused["status"] == 401 and json.loads(refused["text"])["error"] == "invalid_client"
 
 
 def test_a_script_reads_discovery_and_keys(fetch, issuer, metadata):
