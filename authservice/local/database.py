@@ -15,19 +15,15 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from functools import lru_cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event, make_url
+from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from authservice.config import SettingsError
+from authservice.local.migrations import REVISIONS
 
 SQLITE_WAIT_SECONDS = 30
 UPGRADE_ATTEMPTS = 20
@@ -119,18 +115,20 @@ def prepare(engine: Engine) -> None:
     found = revision(engine)
     if found is None:
         upgrade(engine)
-    elif found not in _revisions():
-        raise SchemaError(f"a newer version made this database (schema {found}, this version knows {_newest()}): "
+    elif found not in REVISIONS:
+        raise SchemaError(f"a newer version made this database (schema {found}, this version knows {REVISIONS[-1]}): "
                           "start that version, or one newer still")
-    elif found != _newest():
-        raise SchemaError(f"the database has schema {found}, this version needs {_newest()}: stop all workers, make a "
+    elif found != REVISIONS[-1]:
+        raise SchemaError(f"the database has schema {found}, this version needs {REVISIONS[-1]}: stop all workers, make a "
                           "backup (authservice db backup FILE), then run: authservice db upgrade")
 
 
 def revision(engine: Engine) -> str | None:
     """The revision of the schema; None for a database without one."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
 def upgrade(engine: Engine) -> None:
@@ -140,10 +138,10 @@ def upgrade(engine: Engine) -> None:
     on the other's tables and looks again.
     """
     for attempt in range(UPGRADE_ATTEMPTS):
-        if revision(engine) == _newest():
+        if revision(engine) == REVISIONS[-1]:
             return
         try:
-            _run_migrations(engine, "head")
+            _run_migrations(engine, "head", "upgrade")
         except (IntegrityError, OperationalError, ProgrammingError):
             if attempt == UPGRADE_ATTEMPTS - 1:
                 raise
@@ -152,28 +150,22 @@ def upgrade(engine: Engine) -> None:
 
 def downgrade(engine: Engine, to: str) -> None:
     """Take the schema back to an older revision, "base" for none; what only the newer one holds is lost."""
-    _run_migrations(engine, to, command.downgrade)
+    _run_migrations(engine, to, "downgrade")
 
 
-def _run_migrations(engine: Engine, to: str, run=command.upgrade) -> None:
+def _run_migrations(engine: Engine, to: str, how: str) -> None:
+    # Imported here: a start on a database that is as it should be needs none of it.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
-        run(config, to)
+        getattr(command, how)(config, to)
         connection.commit()
-
-
-@lru_cache
-def _revisions() -> list[str]:
-    """Every revision this version knows, the newest first."""
-    return [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
-
-
-def _newest() -> str:
-    return _revisions()[0]
 
 
 def backup(engine: Engine, target: Path, progress: Callable[[int, int], None]) -> None:

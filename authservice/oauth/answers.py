@@ -103,6 +103,6 @@ def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:
         headers |= CORS
         if request.method == "OPTIONS":
             headers |= PREFLIGHT
-    for name, value in headers.items():
-        answer.headers.setdefault(name, value)
+    own = {name.lower() for name in answer.headers.keys()}
+    answer.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in own])
     return answer

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
@@ -19,6 +20,7 @@ from authservice.config import SettingsError
 from authservice.contract import OPERATOR
 from authservice.local import database, invariants
 from authservice.local.backend import LocalBackend
+from authservice.local.migrations import REVISIONS
 from authservice.local.models import AppClient, AuthorizationCode, User
 from tests.conftest import make_settings
 from tests.oauth.provider import populate
@@ -27,6 +29,11 @@ from tests.oauth.provider import populate
 def test_the_migrations_make_exactly_the_tables_of_the_models(local):
     with local.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), database.Base.metadata) == []
+
+
+def test_the_list_of_revisions_is_that_of_the_migrations():
+    scripts = ScriptDirectory(database.MIGRATIONS).walk_revisions()
+    assert [script.revision for script in scripts] == list(reversed(REVISIONS))
 
 
 def test_they_do_so_on_postgresql_too(postgres):

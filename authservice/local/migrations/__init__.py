@@ -1,1 +1,4 @@
 """Alembic's revisions of the schema; `authservice db upgrade` runs them."""
+
+REVISIONS = ("0001", "0002")
+"""Every revision in versions/, the newest last: known without reading them."""
