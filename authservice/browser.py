@@ -41,9 +41,9 @@ class SealedSessions(SessionInterface):
         self.seal, self.open, self.https, self.clock, self.hsts = seal, open, https, clock, hsts
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
-        cookie = request.cookies.get(self.cookie("login"))
-        if not cookie:
+        if "HTTP_COOKIE" not in request.environ:  # a program's request, most likely
             return SecureCookieSession()
+        cookie = request.cookies.get(self.cookie("login"), "")
         try:
             written_at, state = json.loads(self.open(base64.urlsafe_b64decode(cookie)))
         except Exception:  # whatever cannot be opened is nobody's, and says nothing about why

@@ -19,7 +19,8 @@ from authservice.contract import OPERATOR, service
 from authservice.errors import CognitoError
 
 THREADS = 4
-"""Threads of a worker: hashing and signing let go of the interpreter, so a few keep a core busy."""
+"""Threads of a worker: waiting for the database and for a hash they let go of the interpreter, so a few keep a core
+busy; signing does not, so that a machine wants as many workers as it has cores."""
 STOP_SECONDS = 30
 """How long a stopped worker may take to finish what it has begun."""
 
@@ -90,7 +91,7 @@ def serve(host, port, workers, tls):
     settings = config.load(**{name: value for name, value in given.items() if value})
     check_posture(settings)
     _check_port_is_free(settings)
-    for name in ("host", "port", "tls", "public_url"):  # the worker processes read the settings anew
+    for name in ("host", "port", "workers", "tls", "public_url"):  # the worker processes read the settings anew
         os.environ[f"AUTHSERVICE_{name.upper()}"] = str(getattr(settings, name))
     _prepare(settings)
     certificate = _certificate(settings, settings.host)

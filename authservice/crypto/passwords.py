@@ -6,6 +6,9 @@ history and lockout belong to the accounts; the SRP verifier, which is set toget
 Sources: RFC 9106 (argon2), NIST SP 800-63B-4 section 3.1.1.2 (the exact password, no truncation).
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 from passlib.context import CryptContext
 
 LONGEST = 256  # characters, Cognito's own limit
@@ -20,14 +23,17 @@ def _acceptable(password: str) -> bool:
 
 
 class Passwords:
-    """Hashes with one set of argon2id costs: memory in KiB, passes over it, and lanes.
+    """Hashes with one set of argon2id costs: memory in KiB, passes over it, and lanes; `at_once` of them at a time.
+
+    Each thread that hashes keeps that memory for good, and more of them than cores make nothing faster: so hashing
+    has threads of its own, for which the others wait.
 
     A password is used exactly as given: never trimmed, cut, case-changed or normalised. One with a NUL, a
     lone surrogate or more than 256 characters is refused before any work, by an answer that depends on the
     password alone.
     """
 
-    def __init__(self, memory_kib: int, time_cost: int, parallelism: int):
+    def __init__(self, memory_kib: int, time_cost: int, parallelism: int, at_once: int = 1):
         # passlib draws the salt itself: a salt that a test could hold still is a salt that could be shared.
         self._context = CryptContext(
             schemes=["argon2"],
@@ -36,13 +42,17 @@ class Passwords:
             argon2__time_cost=time_cost,
             argon2__parallelism=parallelism,
         )
-        self._of_nobody = self._context.hash("the password of nobody")
+        self._threads = ThreadPoolExecutor(at_once, "hashing")
+        self._of_nobody = self._do(self._context.hash, "the password of nobody")
+
+    def _do(self, work: Callable, *given):
+        return self._threads.submit(work, *given).result()
 
     def hash(self, password: str) -> str:
         """A new salted hash in the `$argon2id$…` form, costs included. ValueError for a refused password."""
         if not _acceptable(password):
             raise ValueError(f"a password has at most {LONGEST} characters of Unicode text, none of them NUL")
-        return self._context.hash(password)
+        return self._do(self._context.hash, password)
 
     def verify(self, password: str, hash: str) -> tuple[bool, str | None]:
         """Whether this is the password and, if it is but the hash was made with other settings, a hash to
@@ -50,11 +60,11 @@ class Passwords:
         mistyped."""
         if not _acceptable(password):
             return False, None
-        return self._context.verify_and_update(password, hash)
+        return self._do(self._context.verify_and_update, password, hash)
 
     def verify_unknown(self, password: str) -> bool:
         """False, after the work `verify` would have done: for a user who does not exist or has no password,
         so that the clock does not tell which usernames are taken."""
         if _acceptable(password):
-            self._context.verify(password, self._of_nobody)
+            self._do(self._context.verify, password, self._of_nobody)
         return False

@@ -5,6 +5,7 @@ the OAuth endpoints and the shell. Does not own what an operation does.
 """
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ class LocalBackend:
         self.contract = service()
         self.engine = database.open_engine(settings.sql_url)
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
-        passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism)
+        passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
+                              at_once=max(1, (os.cpu_count() or 1) // settings.workers))
         self.tools = Tools(settings, Vault(sealer), passwords, clock, random)
         self.sealer = sealer
         database.prepare(self.engine)

@@ -107,6 +107,12 @@ def pool(call: Call, pool_id: str) -> Pool | None:
     return found and _remembered(call, Pool, pool_id, tuple(found))
 
 
+def remembered_pool(call: Call, pool_id: str) -> Pool | None:
+    """The pool as this process remembers it, if it does: perhaps of another moment."""
+    known = call.tools.remembered_settings.get((Pool, pool_id))
+    return known and known[1]
+
+
 def client(call: Call, client_id: str) -> AppClient | None:
     """The app client with its pool and secrets, to be read alone."""
     found = _one(call, _CLIENT, {"client_id": client_id})

@@ -113,6 +113,7 @@ def test_signing_out_ends_at_the_application_and_the_password_is_asked_for_again
     token = page.evaluate("Object.entries(localStorage).find(([key]) => key.endsWith('.refreshToken'))[1]")
     press(page, "Sign out")
     if issuer.mode == "strict":  # without an ID token as a hint, the user is asked
+        page.wait_for_url("**/signout?**")
         press(page, "Sign out")
     page.wait_for_url(app.signed_out)
     assert spa.arrived(page) == "nobody"

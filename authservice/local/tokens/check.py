@@ -11,7 +11,7 @@ import re
 from sqlalchemy import select
 
 from authservice.crypto import jwt
-from authservice.errors import (access_token_revoked, invalid_access_token, not_authorized,
+from authservice.errors import (CognitoError, access_token_revoked, invalid_access_token, not_authorized,
                                 user_not_found)
 from authservice.local import readings
 from authservice.local.call import Call
@@ -38,13 +38,24 @@ def signed_in(call: Call, access_token: str, scope: str | None = issue.API_SCOPE
 
 
 def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) -> SignInRead:
-    """The same for a call that changes nothing."""
+    """The same for a call that changes nothing, in one query: the keys are those this process remembers, and if the
+    pool has others by now, which the query tells, all is asked again.
+    """
+    pool = readings.remembered_pool(call, _pool_id(access_token))
+    if pool is not None:
+        try:
+            claims = _claims_in_scope(call, access_token, scope, pool)
+            found = readings.sign_in(call, claims.get("event_id"))
+            if found is not None and found.user.pool.key_generation == pool.key_generation:
+                return _alive(call, claims, found)
+        except CognitoError:
+            pass  # it may be of a key that is newer than what is remembered
     claims = _claims_in_scope(call, access_token, scope)
     return _alive(call, claims, readings.sign_in(call, claims.get("event_id")))
 
 
-def _claims_in_scope(call: Call, access_token: str, scope: str | None) -> dict:
-    claims = verified_claims(call, access_token)
+def _claims_in_scope(call: Call, access_token: str, scope: str | None, pool: Pool | None = None) -> dict:
+    claims = verified_claims(call, access_token, pool)
     if scope and scope not in claims["scope"].split():
         raise not_authorized("Access Token does not have required scopes")
     return claims
@@ -60,12 +71,13 @@ def _alive(call: Call, claims: dict, sign_in):
     return sign_in
 
 
-def verified_claims(call: Call, access_token: str) -> dict:
+def verified_claims(call: Call, access_token: str, pool: Pool | None = None) -> dict:
     """The claims of an access token of one of our pools, checked by that pool's access key alone.
 
-    An ID token is signed by another key, so it can never pass for an access token.
+    An ID token is signed by another key, so it can never pass for an access token. `pool`: the token's, where it is
+    known already.
     """
-    pool = readings.pool(call, _pool_id(access_token))
+    pool = pool or readings.pool(call, _pool_id(access_token))
     if pool is None:
         raise not_authorized("Could not verify signature for Access Token")
     try:
