@@ -15,6 +15,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from flask import Flask, Request, Response, abort, after_this_request, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SessionInterface
@@ -172,7 +173,9 @@ def forget_steps() -> None:
 
 
 def _digest(query: str) -> str:
-    return hashlib.sha256(query.encode()).hexdigest()
+    """A request's mark. In which language its pages are read is no part of what the app demanded."""
+    demanded = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "lang"]
+    return hashlib.sha256(json.dumps(demanded).encode()).hexdigest()
 
 
 # Forms

@@ -62,8 +62,6 @@ class AuthorizeRequest:
     """What the app would get to know beyond its scopes, since it asks for it by name."""
     login_hint: str | None
     acr_values: str | None
-    lang: str | None
-    ui_locales: str | None
     account: str | None
     """The name of who is signed in at this browser, as people know it."""
     is_settled: bool
@@ -163,8 +161,7 @@ def _described(call: Call, asked: Asked) -> AuthorizeRequest:
     client, values, session = asked.client, asked.values, session_here(call, asked.client)
     return AuthorizeRequest(client.pool_id, client.id, client.name, query(values), answers.origin(asked.redirect_uri),
                             asked.scopes, asked.attributes, values.get("login_hint"), asked.acr_values,
-                            values.get("lang"), values.get("ui_locales"), session and _name(session),
-                            asked.next_page(call, session, set()) is None)
+                            session and _name(session), asked.next_page(call, session, set()) is None)
 
 
 def _name(session: BrowserSession) -> str:

@@ -92,6 +92,13 @@ class TestStrictly:
         assert "See: Date of birth" in page.text and "See: Address of your picture" in page.text
         assert page.text.count("See") == 3 and "Unheard of" not in page.text  # the scope email shows the third
 
+    def test_another_language_on_the_way_asks_for_no_new_sign_in(self, known, site):
+        known.open(f"{site.door}&prompt=consent+login")
+        known.fill_in("Sign in", {"Email address": NAME, "Password": PASSWORD})
+        assert known.follow("Deutsch").heading == "Zugriff erlauben?"
+        known.press("Erlauben", decision="allow")
+        assert "code" in told(known)
+
     @pytest.mark.parametrize("decision", ["deny", "", "allow "])
     def test_anything_but_yes_is_no(self, known, site, decision):
         known.open(f"{site.door}&prompt=consent")
