@@ -12,6 +12,7 @@ transaction there is starts with BEGIN IMMEDIATE.
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -31,6 +32,10 @@ UPGRADE_PAUSE_SECONDS = 0.25
 BACKUP_PAGES = 2000
 """So many pages (of 4 KiB) are copied at a stretch; writers wait no longer than that."""
 MIGRATIONS = str(Path(__file__).parent / "migrations")
+
+
+_one_migration = threading.Lock()
+"""Alembic's context is the whole process's: two threads would write by each other's connection."""
 
 
 class SchemaError(SettingsError):
@@ -160,7 +165,7 @@ def _run_migrations(engine: Engine, to: str, how: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
-    with engine.connect() as connection:
+    with _one_migration, engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
@@ -171,13 +176,18 @@ def _run_migrations(engine: Engine, to: str, how: str) -> None:
 def backup(engine: Engine, target: Path, progress: Callable[[int, int], None]) -> None:
     """Copy a SQLite database that is in use into a new file, mode 0600, as it is at one moment.
 
-    `progress(pages left, pages in all)` is called as it goes. Refuses an existing file, and any other database.
+    `progress(pages left, pages in all)` is called as it goes. Refuses an existing file, and any other database; a copy
+    that fails leaves no file.
     """
     if engine.dialect.name != "sqlite":
         raise SchemaError("only SQLite is copied here; for PostgreSQL use pg_dump, which does the same online")
     descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     os.close(descriptor)
-    with engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
-        source = connection.connection.driver_connection
-        source.backup(copy, pages=BACKUP_PAGES, progress=lambda _, left, total: progress(left, total))
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
+    try:
+        with engine.connect() as connection, contextlib.closing(sqlite3.connect(target)) as copy:
+            source = connection.connection.driver_connection
+            source.backup(copy, pages=BACKUP_PAGES, progress=lambda _, left, total: progress(left, total))
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
+    except BaseException:
+        target.unlink()
+        raise

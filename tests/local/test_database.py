@@ -5,6 +5,8 @@ import itertools
 import re
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from authservice.local.migrations import REVISIONS
 from authservice.local.models import AppClient, AuthorizationCode, User
 from tests.conftest import make_settings
 from tests.oauth.provider import populate
+from tests.services.server import ROOT
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(local):
@@ -44,25 +47,6 @@ def test_they_do_so_on_postgresql_too(postgres):
     engine.dispose()
 
 
-def test_several_processes_may_upgrade_at_once(tmp_path):
-    failures = []
-
-    def upgrade():
-        engine = database.open_engine(f"sqlite:///{tmp_path}/new.db")
-        try:
-            database.upgrade(engine)
-        except Exception as error:  # whatever it is, it would have kept a worker from starting
-            failures.append(error)
-        engine.dispose()
-
-    threads = [threading.Thread(target=upgrade) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request, tmp_path):
     """An engine on a database without tables."""
@@ -71,6 +55,35 @@ def engine(request, tmp_path):
     engine = database.open_engine(url)
     yield engine
     engine.dispose()
+
+
+def test_several_threads_may_upgrade_at_once(engine):
+    url, failures = engine.url.render_as_string(hide_password=False), []
+
+    def upgrade():
+        own = database.open_engine(url)
+        try:
+            database.upgrade(own)
+        except Exception as error:  # whatever it is, it would have kept a worker from starting
+            failures.append(error)
+        own.dispose()
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and database.revision(engine) == REVISIONS[-1]
+
+
+UPGRADE = "import sys; from authservice.local import database as d; d.upgrade(d.open_engine(sys.argv[1]))"
+
+
+def test_several_processes_may_upgrade_at_once(engine):
+    command = [sys.executable, "-c", UPGRADE, engine.url.render_as_string(hide_password=False)]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in processes] == [0] * 4
+    assert database.revision(engine) == REVISIONS[-1]
 
 
 def rows(engine) -> dict[str, int]:
@@ -127,6 +140,18 @@ def test_a_copy_is_whole_while_others_write(tmp_path):
     assert restored.run(lambda call: list(invariants.violations(call))) == []
     assert restored.call("ListUserPools", {"MaxResults": 2}, OPERATOR)["UserPools"]
     restored.close()
+
+
+def test_a_copy_that_fails_leaves_no_file(tmp_path):
+    backend = LocalBackend(make_settings(tmp_path))
+
+    def full(left: int, total: int) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        database.backup(backend.engine, tmp_path / "copy.db", full)
+    assert not (tmp_path / "copy.db").exists()
+    backend.close()
 
 
 def test_a_server_is_not_copied_as_a_file_is(postgres, tmp_path):
