@@ -135,17 +135,19 @@ def sign_in(call: Call, event_id: str) -> SignInRead | None:
 
 def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
     found = _one(call, _BY_TOKEN, {"id": digest(token)})
-    return found and RefreshTokenRead(*found[:len(_TOKEN)], _sign_in(call, found[len(_TOKEN):]))
+    its_sign_in = found and _sign_in(call, found[len(_TOKEN):])
+    return its_sign_in and RefreshTokenRead(*found[:len(_TOKEN)], its_sign_in)
 
 
 def _one(call: Call, query: Select, values: dict) -> Row | None:
     return first(call.read(query, values))
 
 
+# A pool or app client may be deleted between a query and a look at it; what belongs to it is gone with it then.
+
 def _user(call: Call, found: Row | None) -> UserRead | None:
-    if found is None:
-        return None
-    return UserRead(*found[:len(_USER)], _remembered(call, Pool, found.user_pool_id, tuple(found[len(_USER):])))
+    its_pool = found and _remembered(call, Pool, found.user_pool_id, tuple(found[len(_USER):]))
+    return its_pool and UserRead(*found[:len(_USER)], its_pool)
 
 
 def _sign_in(call: Call, found: tuple | None) -> SignInRead | None:
@@ -153,7 +155,7 @@ def _sign_in(call: Call, found: tuple | None) -> SignInRead | None:
         return None
     own, user, stamp = found[:len(_SIGN_IN)], found[len(_SIGN_IN):-len(_CLIENT_STAMP)], found[-len(_CLIENT_STAMP):]
     its_client = _remembered(call, AppClient, own[1], tuple(stamp))
-    return SignInRead(*own, UserRead(*user, its_client.pool), its_client)
+    return its_client and SignInRead(*own, UserRead(*user, its_client.pool), its_client)
 
 
 def _remembered(call: Call, model, key: str, stamp: Stamp):

@@ -19,4 +19,4 @@ CLIENTS_REMEMBERED = 4096
 @lru_cache(CLIENTS_REMEMBERED)
 def give(client_id: str, text: str) -> None:
     """Write this advice for an app client into the log, the first time this process has reason to."""
-    log.warning("advice", extra={"fields": {"client": client_id, "advice": text, "strict": "refuses or asks"}})
+    log.warning("advice", extra={"fields": {"client": client_id, "advice": text}})

@@ -13,12 +13,17 @@ METHODS = {1: {"pwd"}, 4: {"pwd", "otp"}}
 """What has to be proven for a level. Levels 2 and 3 want codes by message and passkeys, which are not built."""
 
 
+def level_names(settings: dict) -> dict[int, str]:
+    """What pool settings call each of the four levels: by AcrConfiguration, else as Cognito does."""
+    own = settings.get("AcrConfiguration", {})
+    return {level: own.get(f"Level{level}", {}).get("AcrValue", f"urn:cognito:loa:{level}") for level in range(1, 5)}
+
+
 def names(pool: Pool) -> dict[str, int]:
-    """The levels of a pool by name; a LITE pool has none."""
+    """The levels that can be reached in a pool, by name; a LITE pool has none."""
     if pool.settings.get("UserPoolTier") == "LITE":
         return {}
-    own = pool.settings.get("AcrConfiguration", {})
-    return {own.get(f"Level{level}", {}).get("AcrValue", f"urn:cognito:loa:{level}"): level for level in METHODS}
+    return {name: level for level, name in level_names(pool.settings).items() if level in METHODS}
 
 
 def can_use_totp(user: User) -> bool:

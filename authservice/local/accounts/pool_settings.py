@@ -11,6 +11,7 @@ from copy import deepcopy
 
 from authservice.contract import service
 from authservice.errors import CognitoError, invalid_parameter
+from authservice.local.accounts import assurance
 from authservice.local.models import Pool
 
 ELSEWHERE = {"PoolName", "Schema", "MfaConfiguration"}
@@ -108,7 +109,7 @@ def _check(settings: dict) -> None:
          "Account Recovery Setting cannot use admin_only setting with any other recovery mechanisms."),
         (len(set(names)) < len(names) or len(set(priorities)) < len(priorities),
          "Account Recovery Setting cannot name a recovery mechanism or a priority twice."),
-        (len(set(_level_names(settings))) < 4,
+        (len(set(assurance.level_names(settings).values())) < 4,
          "The names of the ACR levels must be unique, those that are not configured included."),
     ]
     for broken, message in rules:
@@ -116,11 +117,6 @@ def _check(settings: dict) -> None:
             raise invalid_parameter(message)
     check_tags(settings.get("UserPoolTags", {}), lambda text: CognitoError("UserPoolTaggingException", text))
     _check_tier(settings)
-
-
-def _level_names(settings: dict) -> list[str]:
-    own = settings.get("AcrConfiguration", {})
-    return [own.get(f"Level{level}", {}).get("AcrValue", f"urn:cognito:loa:{level}") for level in range(1, 5)]
 
 
 def _first_factors(settings: dict) -> list[str]:

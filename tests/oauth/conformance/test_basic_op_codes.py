@@ -9,7 +9,7 @@ import socket
 import jwt
 
 from tests.oauth.conformance.relying_party import ERROR_TEXT, RelyingParty
-from tests.oauth.provider import CALLBACK, PKCE, VERIFIER
+from tests.oauth.provider import PKCE, VERIFIER
 
 ELSEWHERE = "http://localhost:3000/not-registered"
 
