@@ -21,6 +21,7 @@ from authservice.contract import Caller
 from authservice.crypto.passwords import Passwords
 from authservice.errors import CognitoError
 from authservice.local import database
+from authservice.local.counters import Counters
 from authservice.local.database import Base
 from authservice.local.vault import Vault
 
@@ -48,6 +49,7 @@ class Tools:
     passwords: Passwords
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    counters: Counters
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
     remembered_keys: dict = field(default_factory=dict)
@@ -64,8 +66,10 @@ class Call:
     tools: Tools
     about: dict[str, str] = field(default_factory=dict)
     """The pool and app client this call turned out to be about; for the log."""
+    uncounted: set[bytes] = field(default_factory=set)
+    """Who turned out to have no failures on record, so that there are none to forgive."""
     _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
-    _guards: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
+    _guards: list[Callable[[], object]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
     _held: list[Base] = field(default_factory=list)
 
@@ -96,6 +100,10 @@ class Call:
     @property
     def settings(self) -> Settings:
         return self.tools.settings
+
+    @property
+    def counters(self) -> Counters:
+        return self.tools.counters
 
     @property
     def vault(self) -> Vault:
@@ -132,12 +140,12 @@ class Call:
         """
         self._claims.append((statement, refusal))
 
-    def guard(self, query: Executable, refusal: Callable[[], CognitoError]) -> None:
-        """Promise that `query` still finds nothing when the call commits; otherwise it is refused.
+    def guard(self, check: Callable[[], object]) -> None:
+        """Promise that `check`, run again when the call commits, still refuses nothing.
 
         For what somebody else may do meanwhile, such as locking the user whose password is being checked.
         """
-        self._guards.append((query, refusal))
+        self._guards.append(check)
 
     def hold(self, row: Base) -> None:
         """Promise that a versioned `row` is still as it was read when the call commits; otherwise the call runs again.
@@ -172,9 +180,8 @@ class Call:
         for row in self._held:
             if row not in self.db.new:
                 _refuse_changed(self.db, row)
-        for query, refusal in self._guards:
-            if self.db.execute(query).first():
-                raise refusal()
+        for check in self._guards:
+            check()
         for statement, refusal in self._claims:
             if self.db.execute(statement, execution_options={"synchronize_session": False}).rowcount != 1:
                 raise refusal()

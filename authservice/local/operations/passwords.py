@@ -69,7 +69,7 @@ def confirm_forgot_password(call: Call, request: dict) -> dict:
     if user.attributes.get(code.attribute) == code.destination:
         user.attributes[profile.VERIFIED[code.attribute]] = "true"
         directory.index(call, user)
-    lockout.forgive(call, whose)
+    lockout.unlock(call, whose)
     refresh.revoke_all(call, user)
     triggers.fire(user.pool, "PostConfirmation")
     return {}
@@ -106,7 +106,7 @@ def admin_set_user_password(call: Call, request: dict) -> dict:
     passwords.check_history(call, user, request["Password"])
     passwords.set_password(call, user, request["Password"])
     user.status = "CONFIRMED" if request.get("Permanent") else "FORCE_CHANGE_PASSWORD"
-    lockout.forgive(call, lockout.subject(call, user.pool, user, user.username))
+    lockout.unlock(call, lockout.subject(call, user.pool, user, user.username))
     refresh.revoke_all(call, user)
     return {}
 

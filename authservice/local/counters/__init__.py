@@ -1,0 +1,57 @@
+"""How often something was tried, and until when no more of it is looked at: one truth for all workers.
+
+Owns the wall: what a rule and a count are, and what keeps the counts must do. Does not own which tries are counted,
+nor how many are too many: that is accounts/lockout.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # a call has the counters at hand, so it knows them
+    from authservice.local.call import Call
+
+Key = tuple[bytes, str]
+"""Whose tries, as a keyed fingerprint, and tries at what: a rule's kind."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How tries of one kind are counted, and when there were too many."""
+
+    kind: str
+    window: timedelta
+    """The count starts anew so long after its first try; where it is `quiet`, after its last."""
+    allowed: int
+    locks: tuple[timedelta, ...] = ()
+    """How long each try beyond those allowed locks; the last of them holds for all that follow."""
+    quiet: bool = False
+
+    def lock(self, tries: int) -> timedelta | None:
+        """How long the last of so many tries locks."""
+        beyond = tries - self.allowed
+        return self.locks[min(beyond, len(self.locks)) - 1] if self.locks and beyond > 0 else None
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many tries, and the end of the lock if there ever was one."""
+
+    tries: int
+    locked_until: datetime | None
+
+
+class Counters(Protocol):
+    """What keeps the counts. The time is always the call's own."""
+
+    def find(self, call: "Call", *keys: Key) -> dict[Key, Count]:
+        """The counts on record."""
+
+    def add(self, call: "Call", subject: bytes, rule: Rule) -> Count:
+        """Count a try at once, whatever becomes of the call, and lock where the rule says so.
+
+        Gives the tries with this one, and the lock that it came upon, not the one that it set.
+        """
+
+    def forget(self, call: "Call", key: Key, even_locked: bool = False) -> None:
+        """End a count when the call commits; one that is locked by then only if told so."""
