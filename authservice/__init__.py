@@ -12,7 +12,7 @@ from authservice import config
 
 def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     """The service as a WSGI app. `backend` is given by tests that move its clock."""
-    from authservice import api, logs
+    from authservice import api, logs, watch
 
     settings = settings or config.load()
     logs.set_up(settings.log_level)
@@ -20,7 +20,7 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
     app.extensions["authservice"] = backend
-    logs.log_requests(app)
+    watch.requests(app, logs.tell)
     app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
     if settings.backend == "local":
         _hang_local_doors(app, backend, settings)

@@ -1,44 +1,67 @@
-"""One structured line per request: id, what was asked of which pool and client, how it ended, how long.
+"""The log: one JSON object a line, on standard error; one line a request.
 
-Owns the log's form. Nothing is taken from bodies, queries, cookies or headers but the
-names above, so that no password, code or token can be in it.
+Owns the log's form and its way out. What a request's line may hold is watch.py's.
 """
 
 import json
 import logging
-import re
-import sys
+import os
 import time
 import traceback
-import uuid
+from functools import lru_cache
 
-from flask import Flask, Response, g, request
-
-from authservice.contract import about
+from authservice.watch import Seen
 
 log = logging.getLogger("authservice")
-ID = re.compile(r"([\w-]{1,30}_)?[\w+]{1,128}", re.ASCII)
+written_to = 2
+"""File descriptor of the log."""
+PROBES = frozenset(f"{method} {path}" for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/metrics"))
+"""What machines ask every few seconds: told at DEBUG."""
 
 
 def set_up(level: str) -> None:
-    """Write the log to standard error, one JSON object a line."""
+    """Write what is logged to standard error, one JSON object a line."""
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = Lines()
         handler.setFormatter(JsonLines())
         log.addHandler(handler)
         log.propagate = False
     log.setLevel(level.upper())
 
 
+def _write(line: str) -> None:
+    """Write a line at once and whole, so that those of several workers do not mix. One that cannot be written, for the
+    disk is full or nobody reads, is lost: nothing fails that could be done without it."""
+    try:
+        os.write(written_to, line.encode() + b"\n")
+    except OSError:
+        pass
+
+
+class Lines(logging.Handler):
+    """Writes records to the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _write(self.format(record))
+        except Exception:  # a line that has no form is the log's own fault
+            self.handleError(record)
+
+
 class JsonLines(logging.Formatter):
     """A record as JSON: time, level, message, and the members given as `extra={"fields": …}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), "level": record.levelname,
-                "message": record.getMessage(), **getattr(record, "fields", {})}
+        line = {"time": _local_time(int(record.created)), "level": record.levelname, "message": record.getMessage(),
+                **getattr(record, "fields", {})}
         if record.exc_info:
             line["trace"] = trace(record.exc_info[1])
         return json.dumps(line)
+
+
+@lru_cache(maxsize=1)
+def _local_time(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(second))
 
 
 def trace(error: BaseException) -> str:
@@ -51,27 +74,17 @@ def trace(error: BaseException) -> str:
     return " <- ".join(kinds) + " | " + " > ".join(places)
 
 
-def log_requests(app: Flask) -> None:
-    """Log every request of the app when it is answered."""
-
-    @app.before_request
-    def begin() -> None:
-        g.began = time.perf_counter()
-        about.set({})
-
-    @app.after_request
-    def write(response: Response) -> Response:
-        fields = {"id": g.get("request_id") or str(uuid.uuid4()),
-                  "operation": g.get("operation") or f"{request.method} {request.url_rule or 'unknown path'}",
-                  "pool": _plausible(g.get("pool_id")) or about.get().get("pool"),
-                  "client": _plausible(g.get("client_id")) or about.get().get("client"),
-                  "outcome": g.get("outcome") or response.status_code,
-                  "ms": round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None}
-        told = {name: value for name, value in fields.items() if value is not None}
-        log.info("request", extra={"fields": told})
-        return response
-
-
-def _plausible(asked: str | None) -> str | None:
-    """An id as the request has it, unless it is none: what a guest writes in its place is not kept."""
-    return asked if asked and ID.fullmatch(asked) else None
+def tell(seen: Seen) -> None:
+    """Write the line of an answered request; without a LogRecord, whose making costs as much again."""
+    level = "DEBUG" if seen.operation in PROBES else "INFO"
+    if not log.isEnabledFor(getattr(logging, level)):
+        return
+    line = {"time": _local_time(int(time.time())), "level": level, "message": "request",
+            "id": seen.id, "operation": seen.operation}
+    if seen.pool:
+        line["pool"] = seen.pool
+    if seen.client:
+        line["client"] = seen.client
+    line["outcome"] = seen.outcome
+    line["ms"] = round(seen.seconds * 1000, 1)
+    _write(json.dumps(line))

@@ -16,7 +16,7 @@ OURS = "authservice"
 MAY_IMPORT = {  # the room's own modules besides
     "crypto": set(), "errors": set(), "config": set(), "demo": set(),
     "contract": {"errors"},
-    "logs": {"contract"},
+    "watch": {"contract"}, "logs": {"watch"},
     "browser": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser"},
     "this_machine": set(),
@@ -29,7 +29,7 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "logs", "demo", "cognito.domain"},
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "demo", "cognito.domain"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},

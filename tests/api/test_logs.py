@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import time
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
@@ -218,3 +220,18 @@ def test_no_guest_can_flood_the_log(visit):
 def test_nothing_failed_on_the_way(visit):
     _, log = visit
     assert "Traceback" not in log and not [line for line in lines(log) if line["level"] == "ERROR"]
+
+
+def test_a_log_that_cannot_be_written_fails_no_request(tmp_path):
+    """Linux's /dev/full takes nothing, as a full disk."""
+    asks = "from authservice import create_app; print(create_app().test_client().get('/healthz').status)"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", asks], stdout=subprocess.PIPE, stderr=full, text=True, cwd=server.ROOT,
+                              env=server.environment(tmp_path, {"AUTHSERVICE_LOG_LEVEL": "DEBUG"}))
+    assert done.stdout == "200 OK\n"
+
+
+def test_probes_are_told_at_debug_only(visit):
+    _, log = visit
+    told = {line["level"] for line in lines(log) if line.get("operation") == "GET /healthz"}
+    assert told == {"DEBUG"}

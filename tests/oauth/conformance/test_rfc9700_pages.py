@@ -4,9 +4,10 @@ In both modes: Referer (4.2), histories and caches (4.3), forged forms (4.7), re
 (4.16), messages between windows (4.17); and what no log line may have (A12), sizes (S9), request ids (S10).
 """
 
-import io
 import json
-import logging
+import os
+import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,8 +16,8 @@ import pyotp
 import pytest
 import requests
 
+from authservice import logs
 from authservice.local.messaging import outbox
-from authservice.logs import JsonLines
 from tests.hosted.page import Page
 from tests.oauth.conformance.conftest import served
 from tests.oauth.conformance.relying_party import RelyingParty
@@ -43,12 +44,10 @@ def html(answers: list[requests.Response]) -> list[requests.Response]:
 @contextmanager
 def logged():
     """The service's log from here on, as it is written."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    logging.getLogger("authservice").addHandler(handler)
-    yield stream
-    logging.getLogger("authservice").removeHandler(handler)
+    with tempfile.TemporaryFile() as file:
+        usual, logs.written_to = logs.written_to, file.fileno()
+        yield lambda: os.pread(file.fileno(), 10_000_000, 0).decode()
+        logs.written_to = usual
 
 
 @pytest.fixture(scope="module", params=["cognito", "strict"])
@@ -58,7 +57,7 @@ def journey(request, populated, templates, tmp_path_factory):
             yield travel(RelyingParty(provider), log)
 
 
-def travel(rp: RelyingParty, log: io.StringIO) -> Journey:
+def travel(rp: RelyingParty, log: Callable[[], str]) -> Journey:
     """Through every kind of page, the app's own requests between them."""
     guest, secrets = rp.guest, {"password": PASSWORD, "secret": rp.client["ClientSecret"], "verifier": VERIFIER}
 
@@ -114,7 +113,7 @@ def travel(rp: RelyingParty, log: io.StringIO) -> Journey:
     guest.press("Sign out")
     answers = guest.client.answers
     pages = [Page(each.status_code, each.headers, each.text) for each in html(answers) if not each.is_redirect]
-    return Journey(rp, answers, pages, secrets, log.getvalue())
+    return Journey(rp, answers, pages, secrets, log())
 
 
 def state_of(location: str) -> str:
@@ -238,6 +237,6 @@ def test_s9_a_form_that_is_too_large_is_refused_and_no_fault(provider, path):
 def test_s10_a_refusal_has_the_id_under_which_the_log_has_it(provider):
     with logged() as log:
         refused = [provider.redeem("x"), provider.get("/oauth2/userInfo"), provider.authorize(client_id="x")]
-    ids = [json.loads(line)["id"] for line in log.getvalue().splitlines()]
+        ids = [json.loads(line)["id"] for line in log().splitlines()]
     assert ids == [response.headers["x-amz-cognito-request-id"] for response in refused]
     assert not [each for each in refused if "Traceback" in each.text or ".py" in each.text]
