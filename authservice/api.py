@@ -45,7 +45,7 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
             asked = contract.decode(operation, wire)
             g.client_id, g.pool_id = asked.get("ClientId"), asked.get("UserPoolId")
             result = backend.call(operation, asked, caller)
-            body = json.dumps(contract.encode(operation, result)) if contract.has_output(operation) else ""
+            body = contract.encode(result) if contract.has_output(operation) else ""
             return _response(body, 200, request_id)
         except CognitoError as refusal:
             return _refusal(refusal, request_id)

@@ -189,7 +189,7 @@ def call(operation, request_json):
     except ValueError as error:
         raise click.ClickException(f"the request is not JSON: {error}") from None
     answer = build_backend(config.load()).call(operation, asked, OPERATOR)
-    click.echo(json.dumps(contract.encode(operation, answer), indent=2))
+    click.echo(contract.encode(answer, indent=2))
 
 
 @cli.command(with_appcontext=False)
