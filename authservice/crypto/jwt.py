@@ -84,12 +84,18 @@ def sign(claims: Mapping, private: RSAPrivateKey, kid: str) -> str:
 def verify(
     token: str, public_keys: Mapping[str, RSAPublicKey], issuer: str, now: datetime, check_expiry: bool = True
 ) -> dict:
-    """The claims of a token of ours, or TokenRefused.
+    """The claims of a token of ours that still holds: `read`, then `hold`; or TokenRefused."""
+    _, claims = read(token, public_keys)
+    hold(claims, issuer, now, check_expiry)
+    return claims
+
+
+def read(token: str, public_keys: Mapping[str, RSAPublicKey]) -> tuple[str, dict]:
+    """(kid, claims) of a token that one of these keys signed, or TokenRefused. That is so for ever, or never.
 
     "malformed": not a JWT, larger than 16 KiB, a name given twice, a header with anything but kid, alg and
     typ (so no jwk, jku, x5u, x5c, crit or b64), no integer `exp`. "signature": another algorithm than
-    RS256, a kid not among `public_keys`, a signature that does not hold. Then "issuer", and "expired" from
-    the second of `exp` on.
+    RS256, a kid not among `public_keys`, a signature that does not hold.
     """
     if not isinstance(token, str) or len(token) > LONGEST or not _COMPACT.fullmatch(token):
         raise TokenRefused("malformed")
@@ -105,11 +111,15 @@ def verify(
     claims = _json_object(token.split(".")[1])
     if type(claims.get("exp")) is not int:
         raise TokenRefused("malformed")
+    return header["kid"], claims
+
+
+def hold(claims: Mapping, issuer: str, now: datetime, check_expiry: bool = True) -> None:
+    """Refuse, by TokenRefused, claims of another "issuer", and "expired" ones: from the second of `exp` on."""
     if claims.get("iss") != issuer:
         raise TokenRefused("issuer")
     if check_expiry and now.timestamp() >= claims["exp"]:
         raise TokenRefused("expired")
-    return claims
 
 
 def _bytes(segment: str) -> bytes:

@@ -52,6 +52,8 @@ class Tools:
     counters: Counters
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
+    remembered_tokens: dict = field(default_factory=dict)
+    """Access tokens found to be ours, by their SHA-256: (kid, claims); filled and judged by tokens/check.py."""
     remembered_keys: dict = field(default_factory=dict)
     """Opened signing keys by pool; filled by tokens/keys.py, valid for one key generation."""
 

@@ -14,13 +14,15 @@ from authservice.crypto import jwt
 from authservice.errors import (CognitoError, access_token_revoked, invalid_access_token, not_authorized,
                                 user_not_found)
 from authservice.local import readings
-from authservice.local.call import Call
+from authservice.local.call import Call, digest
 from authservice.local.models import Pool, SignIn, User
 from authservice.local.readings import SignInRead
 from authservice.local.tokens import issue, keys
 
 POOL_ID = re.compile(r"(?<=/)[A-Za-z0-9_-]{1,55}\Z")
 """Where an issuer names its pool; anything else, NUL or half a surrogate, is not for the database to see."""
+MOST_REMEMBERED = 4096
+"""Tokens that a process remembers to have been signed by us; then it begins anew."""
 REFUSALS = {"malformed": "Invalid Access Token",
             "signature": "Could not verify signature for Access Token",
             "issuer": "Could not verify signature for Access Token",
@@ -41,7 +43,7 @@ def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) 
     """The same for a call that changes nothing, in one query: the keys are those this process remembers, and if the
     pool has others by now, which the query tells, all is asked again.
     """
-    pool = readings.remembered_pool(call, _pool_id(access_token))
+    pool = readings.remembered_pool(call, _pool_id(call, access_token))
     if pool is not None:
         try:
             claims = _claims_in_scope(call, access_token, scope, pool)
@@ -77,11 +79,12 @@ def verified_claims(call: Call, access_token: str, pool: Pool | None = None) -> 
     An ID token is signed by another key, so it can never pass for an access token. `pool`: the token's, where it is
     known already.
     """
-    pool = pool or readings.pool(call, _pool_id(access_token))
+    pool = pool or readings.pool(call, _pool_id(call, access_token))
     if pool is None:
         raise not_authorized("Could not verify signature for Access Token")
     try:
-        claims = jwt.verify(access_token, keys.public(call, pool, "access"), issue.issuer(call, pool), call.now)
+        claims = _read(call, access_token, keys.public(call, pool, "access"))
+        jwt.hold(claims, issue.issuer(call, pool), call.now)
     except jwt.TokenRefused as refused:
         if refused.reason == "signature" and _is_id_token(call, pool, access_token):
             raise invalid_access_token() from None
@@ -89,6 +92,25 @@ def verified_claims(call: Call, access_token: str, pool: Pool | None = None) -> 
     if claims.get("token_use") != "access":
         raise invalid_access_token()
     return claims
+
+
+def _read(call: Call, token: str, public_keys: dict[str, object]) -> dict:
+    """The claims of a token that one of these keys signed.
+
+    A signature that was right stays right, so it is checked once: remembered is the token's SHA-256, and a key that
+    is published no more takes what it signed along. Whether the token still holds is asked every time.
+    """
+    known = _remembered(call, token)
+    if known is None or known[0] not in public_keys:
+        known = jwt.read(token, public_keys)
+        if len(call.tools.remembered_tokens) >= MOST_REMEMBERED:
+            call.tools.remembered_tokens.clear()
+        call.tools.remembered_tokens[digest(token)] = known
+    return known[1]
+
+
+def _remembered(call: Call, token: str) -> tuple[str, dict] | None:
+    return call.tools.remembered_tokens.get(digest(token))
 
 
 def _is_id_token(call: Call, pool: Pool, token: str) -> bool:
@@ -99,15 +121,17 @@ def _is_id_token(call: Call, pool: Pool, token: str) -> bool:
     return True
 
 
-def _pool_id(token: str) -> str:
+def _pool_id(call: Call, token: str) -> str:
     """Which pool a token claims to come from; it decides only whose keys it is checked with."""
     try:
-        payload = token.split(".")[1]
         if len(token) > jwt.LONGEST:
             raise ValueError
-        issuer = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
-        return POOL_ID.search(issuer)[0]
+        known = _remembered(call, token)
+        return POOL_ID.search((known[1] if known else _unproven(token))["iss"])[0]
     except (ValueError, LookupError, TypeError, RecursionError):
         raise invalid_access_token() from None
 
 
+def _unproven(token: str) -> dict:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
