@@ -98,7 +98,7 @@ def serve(host, port, workers, tls):
     for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)
     sys.stdout.flush()
-    run_granian("authservice:create_app", settings.host, settings.port, certificate, workers=settings.workers,
+    run_granian("authservice.worker:create_app", settings.host, settings.port, certificate, workers=settings.workers,
                  workers_kill_timeout=STOP_SECONDS)
 
 

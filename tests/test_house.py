@@ -19,7 +19,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "watch": {"contract"}, "logs": {"watch"},
     "browser": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser"},
-    "this_machine": set(),
+    "this_machine": set(), "worker": {"create_app"},
     "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
@@ -29,7 +29,7 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "demo", "cognito.domain"},
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "demo", "cognito.domain", "worker"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},

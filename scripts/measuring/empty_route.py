@@ -7,7 +7,7 @@ import sys
 
 from flask import Flask, Response
 
-from authservice import cli
+from authservice import cli, worker
 
 
 def create_app() -> Flask:
@@ -18,6 +18,7 @@ def create_app() -> Flask:
     def empty() -> Response:
         return Response("ok", content_type="text/plain")
 
+    worker.settle()
     return app
 
 
