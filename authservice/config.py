@@ -28,6 +28,8 @@ class Settings:
     public_url: str = setting("http://localhost:8400", "where guests reach the service; drives issuer, "
                               "discovery, redirects and links, whatever Host a request carries")
     database_url: str = setting("", "SQLAlchemy URL; empty: authservice.db (SQLite) in the instance folder")
+    counters_url: str = setting("", "where failures and rate limits are counted: redis://host:port/0, rediss://… or "
+                                "unix://… (the extra authservice[redis]); empty: in the database")
     backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
     host: str = setting("127.0.0.1", "address to listen on; anything but loopback needs access_keys")
     port: int = setting(8400, "TCP port to listen on")
@@ -159,6 +161,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("public_url: leave out the slash at the end")
     for name in ("public_url", "demo_url"):
         _check_names_a_host(name, getattr(settings, name))
+    if settings.counters_url and not settings.counters_url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingsError("counters_url: it must start with redis://, rediss:// or unix://")
     if settings.tls and not settings.https:
         raise SettingsError(f"public_url: {settings.public_url!r} must start with https://, since tls is on")
     settings.keys_by_id

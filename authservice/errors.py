@@ -23,6 +23,19 @@ class CognitoError(Exception):
         return SERVER_FAULTS.get(self.code, 400)
 
 
+class Unavailable(CognitoError):
+    """What the answer needs, the database above all, is not to be had now: 503 at every door. Nothing is decided by it,
+    and the same request may do later.
+    """
+
+    status = 503
+    retry_after = 2
+    """Seconds, for the header Retry-After."""
+
+    def __init__(self):
+        super().__init__("InternalErrorException", "The request has failed due to a temporary failure of the server.")
+
+
 def invalid_parameter(message: str) -> CognitoError:
     return CognitoError("InvalidParameterException", message)
 

@@ -22,6 +22,7 @@ from authservice.errors import CognitoError
 from authservice.local import database
 from authservice.local.backend import LocalBackend
 from tests.services import postgres as postgres_service
+from tests.services import redis as redis_service
 from tests.services import unavailable
 
 QUICK_HASHES = {"argon2_memory_kib": 64, "argon2_time": 1}
@@ -92,6 +93,16 @@ def postgres():
     if reason:
         unavailable("POSTGRES", reason)
     with postgres_service.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """A Redis server of this test run; skips where its program is not installed."""
+    reason = redis_service.missing()
+    if reason:
+        unavailable("REDIS", reason)
+    with redis_service.running() as server:
         yield server
 
 

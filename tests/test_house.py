@@ -32,7 +32,7 @@ MAY_IMPORT = {  # the room's own modules besides
 ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "demo", "cognito.domain", "worker"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
+           "redis": {"local.counters.in_redis"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
            "flask_babel": {"hosted.languages"}, "babel": {"hosted.languages"}}
 """Libraries with one place."""
 

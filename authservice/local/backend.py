@@ -20,9 +20,8 @@ from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
 from authservice.errors import CognitoError, not_authorized
-from authservice.local import database, housekeeping
+from authservice.local import counters, database, housekeeping
 from authservice.local.call import OPERATIONS, Call, Tools
-from authservice.local.counters.in_database import DatabaseCounters
 from authservice.local.messaging import delivery
 from authservice.local.vault import Vault
 from authservice.local import operations  # noqa: F401  registers every operation
@@ -50,7 +49,7 @@ class LocalBackend:
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
                               at_once=max(1, (os.cpu_count() or 1) // settings.workers))
-        self.tools = Tools(settings, Vault(sealer), passwords, clock, random, DatabaseCounters())
+        self.tools = Tools(settings, Vault(sealer), passwords, clock, random, counters.open_counters(settings, self.engine))
         self.sealer = sealer
         database.prepare(self.engine)
         self.courier = delivery.Courier(self)
@@ -121,6 +120,7 @@ class LocalBackend:
     def close(self) -> None:
         """Stop delivering and give back the database connections."""
         self.courier.stop()
+        self.tools.counters.close()
         self.engine.dispose()
 
 

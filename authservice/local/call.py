@@ -73,6 +73,7 @@ class Call:
     _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
     _guards: list[Callable[[], object]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
+    _afterwards: list[Callable[[], object]] = field(default_factory=list)
     _held: list[Base] = field(default_factory=list)
 
     @cached_property
@@ -160,6 +161,10 @@ class Call:
         """Execute `statement` when the call commits, however many rows it touches."""
         self._also.append(statement)
 
+    def once_committed(self, action: Callable[[], object]) -> None:
+        """Run `action` when the call has committed; it must not fail, for the call has not."""
+        self._afterwards.append(action)
+
     def record(self, *statements: Executable) -> list:
         """Execute and commit at once, whatever becomes of the call; returns the first rows, if any.
 
@@ -190,6 +195,8 @@ class Call:
         for statement in self._also:
             self.db.execute(statement, execution_options={"synchronize_session": False})
         self.db.commit()
+        for action in self._afterwards:
+            action()
 
     @property
     def _has_changes(self) -> bool:

@@ -21,6 +21,7 @@ from authservice.local import database
 from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, HeldToTheModel, make_settings
 from tests.contract.guest import Inbox, Pool
+from tests.services.redis import Redis
 
 KEYS = []
 generate_key = jwt.generate_key
@@ -55,10 +56,13 @@ class Store:
 
     local: LocalBackend | None = None
     clock: Clock = field(default_factory=Clock)
+    redis: Redis | None = None
 
     def emptied(self, clock: Clock) -> LocalBackend:
         self.clock = clock
         self.local.tools.remembered_keys.clear()
+        if self.redis:
+            self.redis.empty()
         with self.local.engine.begin() as connection:
             for table in reversed(database.Base.metadata.sorted_tables):
                 connection.execute(table.delete())
@@ -85,6 +89,15 @@ def sqlite_store(tmp_path_factory):
 @pytest.fixture(scope="session")
 def postgresql_store(tmp_path_factory, postgres):
     store = open_store(tmp_path_factory.mktemp("postgresql"), database_url=postgres.create_database())
+    yield store
+    store.local.close()
+
+
+@pytest.fixture(scope="session")
+def redis_store(tmp_path_factory, redis_server):
+    """SQLite, but with the counters in Redis."""
+    store = open_store(tmp_path_factory.mktemp("redis"), counters_url=redis_server.url)
+    store.redis = redis_server
     yield store
     store.local.close()
 

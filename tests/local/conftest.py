@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import HeldToTheModel
 from tests.contract.conftest import (app_client, inbox, keys_are_opened_once, make_pool,  # noqa: F401  fixtures
-                                     pool, postgresql_store, ready_made_keys, secret_client, sqlite_store)
+                                     pool, postgresql_store, ready_made_keys, redis_store, secret_client, sqlite_store)
 
 
 def over(store) -> HeldToTheModel:
@@ -17,6 +17,12 @@ def over(store) -> HeldToTheModel:
 def on_sqlite(sqlite_store, clock):  # noqa: F811
     """Our own backend on SQLite, held to the model; where one database is enough, a module makes it its `backend`."""
     return over(sqlite_store.emptied(clock))
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def on_either_counter(request, clock):
+    """Our own backend, held to the model, with the counters in the database or in Redis."""
+    return over(request.getfixturevalue(f"{request.param}_store").emptied(clock))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

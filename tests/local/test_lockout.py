@@ -13,8 +13,8 @@ BAD = "Wr0ng-one!"
 
 
 @pytest.fixture
-def backend(on_sqlite):
-    return on_sqlite
+def backend(on_either_counter):
+    return on_either_counter
 
 
 def fail(client, times: int, username="user-1") -> None:

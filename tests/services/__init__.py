@@ -20,7 +20,7 @@ def free_port() -> int:
 def unavailable(what: str, reason: str):
     """Skip the test, or fail it where AUTHSERVICE_REQUIRE_<WHAT> is set, as .ci/run does.
 
-    `what` is BROWSER or POSTGRES; `reason` says what is missing and how to get it.
+    `what` is BROWSER, POSTGRES or REDIS; `reason` says what is missing and how to get it.
     """
     if os.environ.get(f"AUTHSERVICE_REQUIRE_{what}", "") not in ("", "0"):
         pytest.fail(f"{reason} (AUTHSERVICE_REQUIRE_{what} is set)", pytrace=False)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from sqlalchemy import Engine
+
+from authservice.config import Settings, SettingsError
+
 if TYPE_CHECKING:  # a call has the counters at hand, so it knows them
     from authservice.local.call import Call
 
@@ -55,3 +59,22 @@ class Counters(Protocol):
 
     def forget(self, call: "Call", key: Key, even_locked: bool = False) -> None:
         """End a count when the call commits; one that is locked by then only if told so."""
+
+    def answer(self) -> bool:
+        """Whether they can be asked at this moment."""
+
+    def close(self) -> None:
+        """Give back what they hold."""
+
+
+def open_counters(settings: Settings, engine: Engine) -> Counters:
+    """Who keeps the counts, by the setting `counters_url`."""
+    # Imported here: the makers know calls, which know this module; and redis is an extra.
+    if not settings.counters_url:
+        from authservice.local.counters.in_database import DatabaseCounters
+        return DatabaseCounters(engine)
+    try:
+        from authservice.local.counters.in_redis import RedisCounters
+    except ImportError:
+        raise SettingsError("counters_url: Redis needs an extra: pip install 'authservice[redis]'") from None
+    return RedisCounters(settings.counters_url)

@@ -5,8 +5,9 @@ Housekeeping removes what has expired.
 
 from functools import lru_cache
 
-from sqlalchemy import Select, and_, bindparam, delete, or_, select
+from sqlalchemy import Engine, Select, and_, bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from authservice.local import database
 from authservice.local.call import Call
@@ -17,6 +18,9 @@ from authservice.local.models import Attempts
 class DatabaseCounters:
     """Counts as rows; see counters.Counters."""
 
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
     def find(self, call: Call, *keys: Key) -> dict[Key, Count]:
         values = {f"{name}_{number}": value for number, key in enumerate(keys)
                   for name, value in zip(("subject", "kind"), key)}
@@ -24,7 +28,7 @@ class DatabaseCounters:
                 for row in call.read(_find(len(keys)), values)}
 
     def add(self, call: Call, subject: bytes, rule: Rule) -> Count:
-        with database.session(call.engine) as db:
+        with database.session(self._engine) as db:
             database.begin_writing(db)
             row = _row(db, call, subject, rule)
             found = row.locked_until
@@ -42,6 +46,16 @@ class DatabaseCounters:
         statement = delete(Attempts).where(Attempts.subject == key[0], Attempts.kind == key[1])
         unlocked = or_(Attempts.locked_until.is_(None), Attempts.locked_until <= call.now)
         call.also(statement if even_locked else statement.where(unlocked))
+
+    def answer(self) -> bool:
+        try:
+            with self._engine.connect() as connection:
+                return bool(connection.execute(select(1)).all())
+        except SQLAlchemyError:
+            return False
+
+    def close(self) -> None:
+        """The engine is the backend's."""
 
 
 @lru_cache
