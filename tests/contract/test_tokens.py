@@ -223,6 +223,16 @@ def test_a_used_refresh_token_ends_its_whole_family(pool):
     client.rotate(elsewhere["RefreshToken"])
 
 
+def test_without_a_grace_none_comes_from_a_clock_that_is_behind(pool, clock):
+    """Two workers' clocks differ, or the later of two calls is the first to be done."""
+    pool.user()
+    client = rotating(pool)
+    token = client.tokens()["RefreshToken"]
+    client.rotate(token)
+    clock.advance(seconds=-1)
+    assert refused(client.rotate, token).startswith(REUSED)
+
+
 def test_within_the_grace_a_used_refresh_token_gives_a_full_new_set(pool, clock):
     pool.user()
     client = rotating(pool, grace=60)
