@@ -1,4 +1,4 @@
-"""The service as real processes: killed in the middle of sign-ups, and two of them on one database at once."""
+"""The service as a real process, killed in the middle of sign-ups."""
 
 import json
 import sqlite3
@@ -7,28 +7,16 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
-
-import pytest
 
 from authservice.cognito.backend import CognitoBackend
-from authservice.errors import CognitoError
 from tests.conftest import HeldToTheModel, make_settings
-from tests.contract.guest import MFA_CODE_USED, PASSWORD, Pool
+from tests.contract.guest import PASSWORD, Pool
 from tests.services.server import DIRECT, running_service
 
 QUICK = {"AUTHSERVICE_ARGON2_MEMORY_KIB": 64, "AUTHSERVICE_ARGON2_TIME": 1}
 KILLS = (8, 20)
 """After so many acknowledged sign-ups the service is killed."""
 SIGN_UPS = 32
-
-
-class RealClock:
-    """The clock of the processes, which no test moves."""
-
-    @property
-    def now(self) -> datetime:
-        return datetime.now(timezone.utc)
 
 
 class OutboxPage:
@@ -137,29 +125,3 @@ def rows_are_whole(instance, numbers) -> None:
         sent = [to for (to,) in db.execute("SELECT recipient FROM outbox")]
         assert sorted(sent) == sorted(f"{username}@example.com" for _, username, *_ in users)
         assert {f"user-{number}" for number in numbers} <= {username for _, username, *_ in users}
-
-
-def test_two_processes_accept_one_authenticator_code_once(tmp_path):
-    with running_service(tmp_path, QUICK) as first, running_service(tmp_path, QUICK) as second:
-        backend, inbox = guest(first, tmp_path)
-        pool = Pool.make(backend, inbox, mfa="OPTIONAL")
-        client = pool.client()
-        pool.user()
-        app = client.set_up_totp("user-1", RealClock())
-        sessions = [client.sign_in()["Session"] for _ in range(16)]
-        code = app.code(1)  # the set-up has used the code of now
-        services = [first, second]
-
-        def answer(place: int) -> str:
-            barrier.wait(30)
-            status, error = post(services[place % 2], "RespondToAuthChallenge", {
-                "ClientId": client.id, "ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": sessions[place],
-                "ChallengeResponses": {"USERNAME": "user-1", "SOFTWARE_TOKEN_MFA_CODE": code}})
-            return error or str(status)
-
-        barrier = threading.Barrier(16)
-        with ThreadPoolExecutor(16) as threads:
-            outcomes = sorted(threads.map(answer, range(16)))
-        assert outcomes == ["200"] + ["ExpiredCodeException"] * 15
-        with pytest.raises(CognitoError, match=MFA_CODE_USED):
-            client.answer_totp(client.sign_in()["Session"], code)

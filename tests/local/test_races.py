@@ -72,15 +72,6 @@ def test_one_alias_is_verified_for_one_of_two(make_pool):
     assert flags.count("true") == 1
 
 
-def test_a_confirmation_code_confirms_once(pool, app_client, inbox):
-    app_client.sign_up("user-1", email="user-1@example.com")
-    code = inbox.code("user-1@example.com")
-    outcomes = at_once(*[lambda: app_client.confirm("user-1", code)] * THREADS)
-    assert outcomes.count(OK) == 1
-    assert set(outcomes) <= {OK, EXPIRED, CONFIRMED}
-    assert pool.status() == "CONFIRMED"
-
-
 def test_a_reset_code_sets_one_password(pool, app_client, inbox):
     pool.user(email="user-1@example.com")
     app_client.call("ForgotPassword", "user-1")
@@ -130,17 +121,6 @@ def test_an_srp_proof_counts_once(pool, app_client, clock):
     assert sorted(outcomes) == sorted([OK] + [SESSION_USED] * 5)
 
 
-def test_an_authenticators_code_signs_in_once(make_pool, clock):
-    pool = make_pool(mfa="OPTIONAL")
-    client = pool.client()
-    pool.user()
-    app = client.set_up_totp("user-1", clock)
-    clock.advance(minutes=1)
-    sessions = [client.sign_in()["Session"] for _ in range(THREADS)]
-    outcomes = at_once(*[lambda session=session: client.answer_totp(session, app.code()) for session in sessions])
-    assert sorted(outcomes) == sorted([OK] + [MFA_CODE_USED] * (THREADS - 1))
-
-
 def test_one_of_two_authenticator_apps_is_set_up_by_one_code(make_pool, backend, clock):
     pool = make_pool(mfa="OPTIONAL")
     pool.user()
@@ -188,17 +168,6 @@ def rotated_at_once(client, token, times) -> tuple[list[str], list[dict]]:
     sets = []
     outcomes = at_once(*[lambda: sets.append(client.rotate(token))] * times)
     return outcomes, sets
-
-
-def test_without_a_grace_a_refresh_token_is_rotated_by_one(pool):
-    pool.user()
-    client = rotating(pool, grace=0)
-    token = client.tokens()["RefreshToken"]
-    outcomes, sets = rotated_at_once(client, token, 8)
-    assert outcomes.count(OK) == len(sets) == 1
-    for outcome in outcomes:
-        assert outcome == OK or outcome.startswith(("RefreshTokenReuseException: ",
-                                                    "NotAuthorizedException: Refresh Token has been revoked"))
 
 
 def test_within_the_grace_each_gets_a_full_set_of_one_family(pool, backend, clock):

@@ -1,0 +1,107 @@
+"""Fixtures of the faults: several processes of the service on one database, and that database seen from inside."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from authservice.local import invariants
+from authservice.local.backend import LocalBackend, utc_now
+from tests.conftest import HeldToTheModel, make_settings
+from tests.contract.guest import Inbox, Pool
+from tests.faults.guests import Guest
+from tests.services import free_port
+from tests.services.server import Service, running_service
+
+QUICK = {"AUTHSERVICE_ARGON2_MEMORY_KIB": 64, "AUTHSERVICE_ARGON2_TIME": 1}
+"""Cheap password hashes: no test here is about their cost."""
+
+
+class RealClock:
+    """The clock of the processes, which no test moves."""
+
+    @property
+    def now(self) -> datetime:
+        return utc_now()
+
+
+@dataclass
+class Installation:
+    """Processes of the service on one database. `store` is the same installation in this process: for what an
+    operator does by the shell, and to look into the tables."""
+
+    instance: Path
+    store: LocalBackend
+    services: list[Service]
+
+    def guests(self, number: int) -> list[Guest]:
+        """So many guests, the workers in turn."""
+        return [Guest(self.services[place % len(self.services)].url) for place in range(number)]
+
+    def pool(self, **settings) -> Pool:
+        """A new user pool, made from inside."""
+        return Pool.make(HeldToTheModel(self.store), Inbox(self.store), **settings)
+
+    def isolation_levels(self) -> Iterator[str]:
+        """Have PostgreSQL work at one isolation level after the other; SQLite knows no other than its own."""
+        if self.store.engine.dialect.name == "sqlite":
+            yield "serializable"
+            return
+        for level in ("repeatable read", "read committed"):
+            with self.store.engine.connect() as connection:
+                name = self.store.engine.url.database
+                connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+                connection.exec_driver_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                           f"WHERE datname = '{name}' AND pid <> pg_backend_pid()")
+                connection.commit()
+            self.store.engine.dispose()
+            yield level
+
+    def faults(self) -> list[str]:
+        """What `authservice db check` would print."""
+        return self.store.run(lambda call: list(invariants.violations(call)))
+
+
+@contextmanager
+def installation(instance: Path, database_url: str = "", processes: int = 4, workers: int = 1):
+    """An installation with so many processes at work, each at an address of its own."""
+    ports = [free_port() for _ in range(processes)]
+    public_url = f"http://localhost:{ports[0]}"
+    settings = {**QUICK, "AUTHSERVICE_DATABASE_URL": database_url, "AUTHSERVICE_PUBLIC_URL": public_url,
+                "AUTHSERVICE_LOG_LEVEL": "WARNING"}
+    store = LocalBackend(make_settings(instance, database_url=database_url, public_url=public_url))
+    try:
+        with ExitStack() as stack, ThreadPoolExecutor(processes) as threads:
+            def start(port: int) -> Service:
+                return stack.enter_context(running_service(instance, settings, port, workers))
+
+            services = list(threads.map(start, ports))
+            yield Installation(instance, store, services)
+    finally:
+        store.close()
+
+
+def database_of(kind: str, request) -> str:
+    """The URL of an empty database: "" for SQLite in the instance folder."""
+    return "" if kind == "sqlite" else request.getfixturevalue("postgres").create_database()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def four_workers(request, tmp_path_factory):
+    """Four workers on one database, each to be asked by itself."""
+    instance = tmp_path_factory.mktemp(request.param)
+    with installation(instance, database_of(request.param, request)) as running:
+        yield running
+
+
+@pytest.fixture
+def house(four_workers):
+    """The four workers; after the test the tables are as they should be, and no worker has met with an error."""
+    yield four_workers
+    assert four_workers.faults() == []
+    for service in four_workers.services:
+        assert '"level": "ERROR"' not in service.log
