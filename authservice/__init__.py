@@ -12,7 +12,7 @@ from authservice import config
 
 def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     """The service as a WSGI app. `backend` is given by tests that move its clock."""
-    from authservice import api, logs, watch
+    from authservice import api, health, logs, watch
 
     settings = settings or config.load()
     logs.set_up(settings.log_level)
@@ -22,15 +22,12 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     app.extensions["authservice"] = backend
     watch.requests(app, logs.tell)
     app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
+    app.register_blueprint(health.create(backend))
     if settings.backend == "local":
         _hang_local_doors(app, backend, settings)
     else:
         from authservice.cognito import domain
         app.register_blueprint(domain.create(settings))
-
-    @app.get("/healthz")
-    def healthz() -> Response:
-        return Response("ok\n", content_type="text/plain")
 
     @app.errorhandler(HTTPException)
     def nowhere(error: HTTPException) -> Response:

@@ -61,6 +61,9 @@ class Backend(Protocol):
         names, aware datetimes, bytes; no ResponseMetadata. Raises CognitoError.
         """
 
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """By name, functions that look at what a call needs: each answers "ok" or what is wrong, or raises."""
+
 
 @lru_cache
 def service(name: str = "cognito-idp") -> "Service":

@@ -16,7 +16,7 @@ OURS = "authservice"
 MAY_IMPORT = {  # the room's own modules besides
     "crypto": set(), "errors": set(), "config": set(), "demo": set(),
     "contract": {"errors"},
-    "watch": {"contract"}, "logs": {"watch"},
+    "watch": {"contract"}, "logs": {"watch"}, "health": {"contract"},
     "browser": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser"},
     "this_machine": set(), "worker": {"create_app"},
@@ -29,7 +29,7 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "demo", "cognito.domain", "worker"},
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "demo", "cognito.domain", "worker"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "redis": {"local.counters.in_redis"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},

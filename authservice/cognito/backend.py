@@ -5,6 +5,7 @@ ClientError becomes CognitoError. Does not own the browser flows (domain.py).
 """
 
 import re
+from collections.abc import Callable
 
 import boto3
 from botocore import UNSIGNED, xform_name
@@ -32,7 +33,8 @@ class CognitoBackend:
         try:
             session = boto3.Session(key, secret, region_name=region,
                                     profile_name=settings.cognito_profile or None)
-            self.has_credentials = session.get_credentials() is not None
+            self._credentials = session.get_credentials()
+            self.has_credentials = self._credentials is not None
             self.client = session.client(
                 "cognito-idp", endpoint_url=settings.cognito_endpoint_url or None,
                 # The service itself refuses what is wrong, in its own words.
@@ -54,6 +56,13 @@ class CognitoBackend:
         if not self.has_credentials:
             raise SettingsError("backend cognito: no AWS credentials found; set AWS_PROFILE or "
                                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AUTHSERVICE_COGNITO_PROFILE")
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What can be known without a call that Amazon counts: that there are credentials, fresh ones."""
+        return {"credentials": self._look_at_credentials}
+
+    def _look_at_credentials(self) -> str:
+        return "ok" if self._credentials and self._credentials.get_frozen_credentials().access_key else "none found"
 
     def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
         """Forward one API operation; see contract.Backend.call.

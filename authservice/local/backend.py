@@ -20,7 +20,7 @@ from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
 from authservice.errors import CognitoError, not_authorized
-from authservice.local import counters, database, housekeeping
+from authservice.local import counters, database, housekeeping, readiness
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.vault import Vault
@@ -116,6 +116,10 @@ class LocalBackend:
             yield call
         finally:
             call.close()
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What has to be in order for a call to succeed; see readiness.py."""
+        return readiness.checks(self)
 
     def close(self) -> None:
         """Stop delivering and give back the database connections."""
