@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from authservice import config
+from authservice.errors import Unavailable
 
 
 def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
@@ -37,6 +38,11 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
         answer.headers.update({"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
                                "Cache-Control": "no-store"})
         return answer
+
+    @app.errorhandler(Unavailable)
+    def not_now(refusal: Unavailable) -> Response:
+        return Response("Please try again in a moment.\n", refusal.status, {"Retry-After": str(refusal.retry_after)},
+                        content_type="text/plain")
 
     @app.errorhandler(500)
     def bug(error) -> Response:

@@ -18,9 +18,7 @@ from authservice.config import Settings, SettingsError
 from authservice.contract import OPERATOR, service
 from authservice.errors import CognitoError
 
-THREADS = 4
-"""Threads of a worker: waiting for the database and for a hash they let go of the interpreter, so a few keep a core
-busy; signing does not, so that a machine wants as many workers as it has cores."""
+DEMO_THREADS = 4
 STOP_SECONDS = 30
 """How long a stopped worker may take to finish what it has begun."""
 
@@ -98,16 +96,20 @@ def serve(host, port, workers, tls):
     for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)
     sys.stdout.flush()
+    # One thread more than calls are worked on at once: it tells the balancer that we live when all others wait.
     run_granian("authservice.worker:create_app", settings.host, settings.port, certificate, workers=settings.workers,
-                 workers_kill_timeout=STOP_SECONDS)
+                blocking_threads=settings.threads + 1, workers_kill_timeout=STOP_SECONDS)
 
 
 def _prepare(settings: Settings) -> None:
-    """What one process must do before the workers start: the schema, and last time's expired rows."""
+    """What one process must do before the workers start: the schema, and last time's expired rows.
+
+    Without the database the workers start nevertheless, say that they live, and do it when it is there.
+    """
     backend = build_backend(settings)
     if settings.backend == "local":
         from authservice.local import housekeeping
-        while backend.run(housekeeping.prune):
+        while backend.preparation.done and backend.run(housekeeping.prune):
             pass
         backend.close()
 
@@ -163,7 +165,7 @@ def run_granian(app: str, host: str, port: int, certificate, **more) -> None:
     from granian.log import LogLevels
     file = certificate.served if certificate else None
     Granian(app, address=_address(host), port=port, interface=Interfaces.WSGI, factory=True,
-            blocking_threads=THREADS, log_level=LogLevels.warning, ssl_cert=file, ssl_key=file,
+            log_level=LogLevels.warning, ssl_cert=file, ssl_key=file,
             ssl_protocol_min=SSLProtocols.tls12, **more).serve()
 
 
@@ -350,9 +352,15 @@ def sweep():
 
 def _engine():
     settings = config.load()
+    from sqlalchemy.exc import DBAPIError
     from authservice.local import database
     _refuse_without_pools(settings)
-    return database.open_engine(settings.sql_url)
+    engine = database.open_engine(settings.sql_url)
+    try:
+        engine.connect().close()
+    except DBAPIError as error:
+        raise SettingsError(f"the database does not answer: {error.orig}") from None
+    return engine
 
 
 @cli.command(with_appcontext=False)
@@ -369,4 +377,4 @@ def demo(host, port, tls):
         known["DEMO_CA"] = str(certificate.authority)
     for name, value in known.items():  # all that the site learns of us, unless it was told otherwise
         os.environ.setdefault(f"AUTHSERVICE_{name}", value)
-    run_granian("authservice.demo:create_app", host, port, certificate, workers=1)
+    run_granian("authservice.demo:create_app", host, port, certificate, workers=1, blocking_threads=DEMO_THREADS)

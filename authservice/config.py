@@ -28,6 +28,8 @@ class Settings:
     public_url: str = setting("http://localhost:8400", "where guests reach the service; drives issuer, "
                               "discovery, redirects and links, whatever Host a request carries")
     database_url: str = setting("", "SQLAlchemy URL; empty: authservice.db (SQLite) in the instance folder")
+    database_timeout_seconds: int = setting(5, "how long a call waits for the database: to connect, for a lock, for a "
+                                            "statement; then it answers 503")
     counters_url: str = setting("", "where failures and rate limits are counted: redis://host:port/0, rediss://… or "
                                 "unix://… (the extra authservice[redis]); empty: in the database")
     backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
@@ -36,6 +38,8 @@ class Settings:
     tls: bool = setting(False, "serve https with a certificate of our own making, in the folder tls of the instance; "
                         "else https is a proxy's to end")
     workers: int = setting(1, "worker processes")
+    threads: int = setting(4, "calls that a worker works on at once: waiting for the database or for a hash they leave "
+                           "the core to others, signing they do not")
     region: str = setting("us-east-1", "region named in ARNs and in new pool ids")
     account_id: str = setting("000000000000", "AWS account id named in ARNs")
     access_keys: str = setting("", "ID:SECRET, comma separated: who may call admin operations by SigV4; "

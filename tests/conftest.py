@@ -28,6 +28,9 @@ from tests.services import unavailable
 QUICK_HASHES = {"argon2_memory_kib": 64, "argon2_time": 1}
 """Cheap password hashes: most tests are not about their cost."""
 
+MANY_THREADS = 64
+"""A test may have more calls under way at once than a worker."""
+
 UNLISTED_ERRORS = {"MissingAuthenticationTokenException", "SerializationException", "NotImplementedException",
                    "UnknownOperationException", "InvalidParameterException"}
 
@@ -107,7 +110,7 @@ def redis_server():
 
 
 def make_settings(instance: Path, **given) -> Settings:
-    return Settings(instance=instance, **{**QUICK_HASHES, **given})
+    return Settings(instance=instance, **{**QUICK_HASHES, "threads": MANY_THREADS, **given})
 
 
 @pytest.fixture

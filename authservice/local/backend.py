@@ -12,15 +12,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
 from authservice.crypto.seal import Sealer, load_or_create_key
-from authservice.errors import CognitoError, not_authorized
+from authservice.errors import CognitoError, Unavailable, not_authorized
 from authservice.local import counters, database, housekeeping, readiness
+from authservice.local.availability import Gate, Meaning, Preparation, meaning, refuse
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.vault import Vault
@@ -45,13 +45,14 @@ class LocalBackend:
                  random: Callable[[int], bytes] = secrets.token_bytes):
         self.settings = settings
         self.contract = service()
-        self.engine = database.open_engine(settings.sql_url)
+        self.engine = database.open_engine(settings.sql_url, settings.database_timeout_seconds, settings.threads)
+        self._gate = Gate(settings.threads)
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
                               at_once=max(1, (os.cpu_count() or 1) // settings.workers))
         self.tools = Tools(settings, Vault(sealer), passwords, clock, random, counters.open_counters(settings, self.engine))
         self.sealer = sealer
-        database.prepare(self.engine)
+        self.preparation = Preparation(self.engine)
         self.courier = delivery.Courier(self)
         self._tidied_at = clock()
 
@@ -79,20 +80,34 @@ class LocalBackend:
         """Run `work(call)` as one unit of work, commit it, then deliver the messages it wrote.
 
         When somebody else wrote the same rows first, the work starts over with fresh
-        rows, so that it refuses properly (the username is taken now) or succeeds.
+        rows, so that it refuses properly (the username is taken now) or succeeds. So it
+        does on a new connection when the old one broke: nothing of it was committed, for
+        a connection lost during the commit is Call.commit's own matter. Only what
+        `record` has written may then be written again: a try that is counted twice.
+        Refuses with Unavailable while the database is not to be had.
         """
+        with self._gate:
+            answer = self._run(work, caller)
+        self.courier.wake()
+        self._tidy()
+        return answer
+
+    def _run(self, work: Callable[[Call], Answer], caller: Caller) -> Answer:
+        if not self.preparation.done:
+            raise Unavailable()
         for attempt in range(ATTEMPTS):
             try:
                 with self._unit_of_work(caller) as call:
                     answer = work(call)
                     call.commit()
-                break
-            except (IntegrityError, StaleDataError, OperationalError) as error:
-                if attempt == ATTEMPTS - 1 or not _worth_another_try(error):
+                return answer
+            except SQLAlchemyError as error:
+                found = meaning(error)
+                if found is None or (attempt == ATTEMPTS - 1 and isinstance(error, IntegrityError)):
                     raise
-        self.courier.wake()
-        self._tidy()
-        return answer
+                if found is Meaning.AWAY or attempt == ATTEMPTS - 1:
+                    raise refuse(error) from error
+        raise AssertionError("the last attempt ends in an answer or an error")
 
     def _tidy(self) -> None:
         """Once a minute, after somebody's call, remove a batch of what has expired."""
@@ -103,7 +118,7 @@ class LocalBackend:
         asked = about.get()
         try:
             self.run(housekeeping.prune)
-        except SQLAlchemyError:  # the call is answered already, and the next minute will do
+        except (SQLAlchemyError, Unavailable):  # the call is answered already, and the next minute will do
             log.warning("expired rows could not be removed", exc_info=True)
         finally:
             about.set(asked)
@@ -124,13 +139,6 @@ class LocalBackend:
     def close(self) -> None:
         """Stop delivering and give back the database connections."""
         self.courier.stop()
+        self.preparation.give_up()
         self.tools.counters.close()
         self.engine.dispose()
-
-
-def _worth_another_try(error: Exception) -> bool:
-    """Whether somebody was faster (a conflict), rather than the database being out of order."""
-    if not isinstance(error, OperationalError):
-        return True
-    state = getattr(error.orig, "sqlstate", None)
-    return state in ("40001", "40P01") or "database is locked" in str(error.orig)

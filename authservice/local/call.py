@@ -8,18 +8,20 @@ again; that is backend.py.
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from sqlalchemy import Connection, Engine, Executable, Row, select
+from sqlalchemy import Connection, Engine, Executable, Row, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from authservice.config import Settings
 from authservice.contract import Caller
 from authservice.crypto.passwords import Passwords
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, Unavailable
 from authservice.local import database
 from authservice.local.counters import Counters
 from authservice.local.database import Base
@@ -194,9 +196,30 @@ class Call:
                 raise refusal()
         for statement in self._also:
             self.db.execute(statement, execution_options={"synchronize_session": False})
-        self.db.commit()
+        self._send_commit()
         for action in self._afterwards:
             action()
+
+    def _send_commit(self) -> None:
+        """COMMIT. When the connection breaks before its answer has come, nobody knows yet whether it has happened.
+
+        A new row of this call proves it, for its key is random and nobody else makes it: then the answer stands.
+        Without one it may still be on its way: Unavailable. To run the call again could say no to what it has done.
+        """
+        made = first(self.db.new)
+        self.db.flush()
+        try:
+            self.db.commit()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            if made is None or not self._is_there(made):
+                raise Unavailable() from error
+
+    def _is_there(self, made: Base) -> bool:
+        with suppress(SQLAlchemyError), database.session(self.engine) as db:
+            return db.get(type(made), inspect(made).identity) is not None
+        return False
 
     @property
     def _has_changes(self) -> bool:

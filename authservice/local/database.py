@@ -4,9 +4,9 @@ Owns how SQLite and PostgreSQL are opened, when a write lock is taken, which sch
 own the tables (models/, migrations/) nor which call writes what (backend.py).
 
 A call first reads, hashes and signs without any lock; then `begin_writing` takes
-the lock, the call's claims and changes are written, and it commits. On SQLite
-the driver is therefore in autocommit mode: a SELECT holds nothing, and the one
-transaction there is starts with BEGIN IMMEDIATE.
+the lock, the call's claims and changes are written, and it commits. The drivers
+are therefore in autocommit mode: a SELECT holds nothing, and the one transaction
+there is starts with our own BEGIN.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Connection, DateTime, Engine, ForeignKey, MetaData, create_engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -26,7 +26,10 @@ from sqlalchemy.types import TypeDecorator
 from authservice.config import SettingsError
 from authservice.local.migrations import REVISIONS
 
-SQLITE_WAIT_SECONDS = 30
+KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+"""libpq's: after some ten seconds of silence a server that is gone without a word counts as gone (s, s, times, ms)."""
+UNBOUNDED_SECONDS = 30
+"""How long a lock or a connection is waited for where nothing else is said."""
 UPGRADE_ATTEMPTS = 20
 UPGRADE_PAUSE_SECONDS = 0.25
 BACKUP_PAGES = 2000
@@ -72,24 +75,53 @@ class UTCDateTime(TypeDecorator):
         return value and value.replace(tzinfo=timezone.utc)
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for a SQLAlchemy URL: sqlite:///file or postgresql://…"""
+def open_engine(url: str, wait_seconds: int = 0, threads: int = 4) -> Engine:
+    """An engine for a SQLAlchemy URL: sqlite:///file or postgresql://…, used by so many threads.
+
+    Nothing is waited for longer than `wait_seconds`: a connection, a lock, a statement; 0 is for ever, but for SQLite's
+    lock and a connection.
+    """
     parsed = make_url(url)
+    # A call holds one connection, for a moment a second one (Call.record); delivery and the like have one each.
+    # hide_parameters: an error that is logged must not tell what was to be written.
+    pool = {"pool_size": threads + 2, "max_overflow": threads, "pool_timeout": wait_seconds or UNBOUNDED_SECONDS,
+            "pool_use_lifo": True, "hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=16, max_overflow=16, pool_pre_ping=True, hide_parameters=True)
+        return _open_sqlite(parsed, wait_seconds, pool)
+    return _open_postgres(parsed, wait_seconds, pool)
 
 
-def _open_sqlite(url) -> Engine:
+def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
+    """In autocommit, like SQLite: a read is one round trip, and no transaction is open while a call computes.
+
+    What the URL says itself, in libpq's parameters, stands.
+    """
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    wait_ms = wait_seconds * 1000  # a statement's time includes its waiting for locks
+    bounds = f"-c statement_timeout={wait_ms} -c idle_in_transaction_session_timeout={wait_ms}"
+    ours = {"connect_timeout": wait_seconds or UNBOUNDED_SECONDS, **KEEPALIVES}
+    given = {name: value for name, value in ours.items() if name not in url.query}
+    given["options"] = f"{bounds} {url.query.get('options', '')}".strip()
+    engine = create_engine(url.difference_update_query(["options"]), isolation_level="AUTOCOMMIT", connect_args=given,
+                           **pool)
+
+    @event.listens_for(engine, "handle_error")
+    def leave_a_server_that_only_reads(context) -> None:
+        """After a failover the connections that are still there lead to the wrong server."""
+        if getattr(context.original_exception, "sqlstate", None) == "25006":
+            context.is_disconnect = True
+
+    return engine
+
+
+def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
     if url.database:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
-    # hide_parameters: an error that is logged must not tell what was to be written.
-    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True,
-                           connect_args={"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None})
+    engine = create_engine(url, connect_args={"timeout": wait_seconds or UNBOUNDED_SECONDS, "isolation_level": None},
+                           **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
@@ -106,10 +138,10 @@ def session(engine: Engine) -> Session:
     return Session(engine, autoflush=False, expire_on_commit=False)
 
 
-def begin_writing(db: Session) -> None:
-    """Take the write lock now; on PostgreSQL the rows themselves are locked as they are written."""
-    if db.get_bind().dialect.name == "sqlite":
-        db.connection().exec_driver_sql("BEGIN IMMEDIATE")
+def begin_writing(db: Session | Connection) -> None:
+    """Begin the one transaction there is. SQLite takes the write lock now; PostgreSQL locks rows as they are written."""
+    connection = db if isinstance(db, Connection) else db.connection()
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
 
 
 def prepare(engine: Engine) -> None:
@@ -166,8 +198,9 @@ def _run_migrations(engine: Engine, to: str, how: str) -> None:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
     with _one_migration, engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        begin_writing(connection)
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes its time
         config.attributes["connection"] = connection
         getattr(command, how)(config, to)
         connection.commit()

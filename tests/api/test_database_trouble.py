@@ -1,4 +1,4 @@
-"""When the database refuses, a guest gets Cognito's 500 and the log says where, never what was to be written."""
+"""When the database takes no writes, a guest is told to come again and the log says why, never what was to be written."""
 
 import json
 
@@ -28,16 +28,20 @@ def refusing(local):
     event.listen(local.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only = ON"))
 
 
-def test_a_write_that_fails_is_cognitos_internal_error_and_leaves_nothing(wire: Wire, sign_up, refusing, local):
+def test_a_write_that_fails_is_cognitos_internal_error_to_be_tried_again(wire: Wire, sign_up, refusing, local):
     answer = wire.post("SignUp", sign_up)
-    assert answer.status_code == 500
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
     assert json.loads(answer.text)["__type"] == "InternalErrorException"
     assert "sqlite" not in answer.text.lower() and "Traceback" not in answer.text
 
 
-def test_the_log_names_the_place_and_the_kind_but_no_value(wire: Wire, sign_up, refusing, caplog):
+def test_what_only_reads_goes_on(wire: Wire, sign_up, refusing):
+    assert wire.post("ListUserPools", {"MaxResults": 1}, signed=True).status_code == 200
+
+
+def test_the_log_names_the_kind_but_no_value(wire: Wire, sign_up, refusing, caplog):
     wire.post("SignUp", sign_up)
     log = "\n".join(JsonLines().format(record) for record in caplog.records)
-    assert "OperationalError" in log and "backend.py" in log
+    assert "OperationalError" in log and "SQLITE_READONLY" in log
     for secret in (PASSWORD, EMAIL, "argon2"):
         assert secret not in log

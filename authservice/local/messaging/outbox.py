@@ -12,7 +12,6 @@ from functools import lru_cache
 from sqlalchemy import func, select
 
 from authservice.config import Settings
-from authservice.local import database
 from authservice.local.call import Call
 from authservice.local.messaging import templates
 from authservice.local.models import OutboxMessage, Pool
@@ -68,8 +67,7 @@ def recent(backend, to: str | None = None, limit: int = 100) -> list[dict]:
     rows = select(OutboxMessage).order_by(OutboxMessage.created_at.desc(), OutboxMessage.id).limit(limit)
     if to:
         rows = rows.where(OutboxMessage.recipient == to)
-    with database.session(backend.engine) as db:
-        return [_shown(backend.tools.vault, row) for row in db.scalars(rows)]
+    return backend.run(lambda call: [_shown(call.vault, row) for row in call.db.scalars(rows)])
 
 
 def _shown(vault: Vault, row: OutboxMessage) -> dict:
