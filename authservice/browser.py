@@ -92,12 +92,11 @@ def session_id(pool_id: str) -> str | None:
     return shown if 0 < len(shown) <= LONGEST_ID else None
 
 
-def take_replaced() -> tuple[str, str] | None:
-    """Pool and id of the browser session that the sign-in just now has replaced, told once; its end on the server
-    is the caller's."""
-    replaced = kept("replaced")
-    drop("replaced")
-    return replaced and tuple(replaced)
+def replaced() -> tuple[str, str] | None:
+    """Pool and id of the browser session that the sign-in just now has replaced. Its end on the server is the
+    caller's, who then drops it here."""
+    found = kept("replaced")
+    return found and tuple(found)
 
 
 def pool_ids() -> list[str]:

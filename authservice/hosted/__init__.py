@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from authservice import browser
 from authservice.contract import Backend
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, Unavailable
 from authservice.hosted import (account_choice, authenticator, consent, new_password,  # noqa: F401  tags
                                 recovery, sign_in, sign_up)
 from authservice.hosted import languages, plain_pages
@@ -68,6 +68,7 @@ def create(backend: Backend, read_request: Callable, read_logout: Callable) -> B
     for refusal in (HTTPException, 500):  # by number too, for a page's bug is answered by a page
         pages.register_error_handler(refusal, lambda error: plain_pages.error_page(error.code))
     pages.register_error_handler(CognitoError, lambda error: plain_pages.error_page(error.status, error.code))
+    pages.register_error_handler(Unavailable, plain_pages.not_now)
     pages.context_processor(lambda: {"csrf_token": browser.csrf_token, "language": languages.current(),
                                      "language_choices": languages.choices, "languages": languages.LANGUAGES})
     return pages

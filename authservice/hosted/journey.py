@@ -74,7 +74,7 @@ class Journey:
         if page.challenge and (self.challenge or {}).get("name") != page.challenge:
             return self.go("/login", "start-again")
         try:
-            if request.method == "POST":
+            if request.method == "POST" and "again" not in request.form:  # as plain_pages.not_now has it
                 return page.submit(self)
             elsewhere = page.instead(self)
             return self.go(elsewhere) if elsewhere else self.show(page)

@@ -6,7 +6,7 @@ from flask import Response, g, render_template, request
 
 from authservice import browser
 from authservice.contract import HOSTED, Backend
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, Unavailable
 
 # What /oauth2/authorize and /logout may say here: RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6,
 # Cognito's own.
@@ -53,6 +53,13 @@ def confirm_user(backend: Backend) -> Response:
         g.outcome = refusal.code
         return _page("confirmed.html", 400, refusal=refusal)
     return _page("confirmed.html", refusal=None)
+
+
+def not_now(refusal: Unavailable) -> Response:
+    """Ask for a little patience. Its button leads back to the page as it was, with what was typed but passwords."""
+    answer = error_page(refusal.status, refusal.code)
+    answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def error_page(status: int, code: str = "") -> Response:

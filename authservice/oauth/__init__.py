@@ -15,7 +15,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from authservice.config import Settings
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, Unavailable
 from authservice.oauth import answers, authorize, authorize_request, discovery, logout, revoke, token, userinfo
 
 LONGEST_BODY = 65_536
@@ -45,6 +45,7 @@ def create(backend, settings: Settings) -> Blueprint:
                                                     open_to_scripts=request.endpoint not in BY_BROWSER))
     door.register_error_handler(OAuth2Error, answers.refusal)
     door.register_error_handler(CognitoError, _refuse)
+    door.register_error_handler(Unavailable, _not_now)
     door.register_error_handler(HTTPException, lambda error: _say("invalid_request", error.code))
     door.register_error_handler(500, lambda error: _say("server_error", 500))
     return door
@@ -64,6 +65,15 @@ def _refuse(refusal: CognitoError) -> Response:
     if request.endpoint in BY_BROWSER:
         return _say("server_error", refusal.status)
     return answers.refusal(refusal)
+
+
+def _not_now(refusal: Unavailable) -> Response:
+    """The word that RFC 6749 section 4.1.2.1 has for it; to the app by redirect once it is known to be one."""
+    if refuse_to_app := g.pop("refuse_to_app", None):
+        return answers.Redirect(refuse_to_app(OAuth2Error(error="temporarily_unavailable")).location)
+    answer = _say("temporarily_unavailable", refusal.status)
+    answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def _say(error: str, status: int) -> Response:

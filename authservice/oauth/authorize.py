@@ -32,8 +32,9 @@ def answer(backend) -> Response:
     if request.method == "POST":
         given = [*request.args.items(multi=True), *request.form.items(multi=True)]
         return answers.Redirect(answers.here("/oauth2/authorize", urlencode(given)), 303)
-    if replaced := browser.take_replaced():  # no copy of the cookie that was here before is worth anything (S1)
+    if replaced := browser.replaced():  # no copy of the cookie that was here before is worth anything (S1)
         backend.run(lambda call: browser_sessions.end(call, *replaced), ANONYMOUS)
+        browser.drop("replaced")
     values = request.args
     done = browser.steps_taken(query(values))  # here, for the work below may run again
     try:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, UnauthorizedClientError
@@ -179,6 +180,7 @@ def query(values: MultiDict) -> str:
 def read(call: Call, values: MultiDict) -> Asked:
     """The valid authorize request in `values`, or Refused."""
     client, redirect_uri = _destination(call, values)
+    g.refuse_to_app = partial(to_app, call, client, redirect_uri, values)  # what may yet go wrong is the app's to know
     strict = call.settings.strict_oidc
     try:
         server.refuse_repeated(values)
