@@ -91,6 +91,7 @@ def stuck(local, pool, postgres, tmp_path, clock):
     """A service whose database takes connections and answers nothing; gives (client, free it)."""
     backend = LocalBackend(make_settings(tmp_path, database_url=postgres.create_database()), clock)
     with backend.engine.connect() as holder:
+        database.begin_writing(holder)
         holder.exec_driver_sql("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
         yield create_app(backend.settings, backend=backend).test_client(), holder.rollback
     backend.close()
