@@ -18,10 +18,6 @@ from authservice.config import Settings, SettingsError
 from authservice.contract import OPERATOR, service
 from authservice.errors import CognitoError
 
-DEMO_THREADS = 4
-STOP_SECONDS = 30
-"""How long a stopped worker may take to finish what it has begun."""
-
 
 def _make_app():
     from authservice import create_app
@@ -96,9 +92,9 @@ def serve(host, port, workers, tls):
     for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)
     sys.stdout.flush()
-    # One thread more than calls are worked on at once: it tells the balancer that we live when all others wait.
-    run_granian("authservice.worker:create_app", settings.host, settings.port, certificate, workers=settings.workers,
-                blocking_threads=settings.threads + 1, workers_kill_timeout=STOP_SECONDS)
+    from authservice import serving
+    serving.run("authservice.worker:create_app", settings.host, settings.port, certificate, settings.workers,
+                settings.threads, settings.patience)
 
 
 def _prepare(settings: Settings) -> None:
@@ -156,22 +152,6 @@ def _certificate(settings: Settings, host: str):
         return None
     from authservice import tls
     return tls.prepare(settings.instance, tls.wanted_names(settings, host))
-
-
-def run_granian(app: str, host: str, port: int, certificate, **more) -> None:
-    """Serve a WSGI factory, `module:function`, until interrupted; `more` are granian's own options."""
-    from granian import Granian
-    from granian.constants import Interfaces, SSLProtocols
-    from granian.log import LogLevels
-    file = certificate.served if certificate else None
-    Granian(app, address=_address(host), port=port, interface=Interfaces.WSGI, factory=True,
-            log_level=LogLevels.warning, ssl_cert=file, ssl_key=file,
-            ssl_protocol_min=SSLProtocols.tls12, **more).serve()
-
-
-def _address(host: str) -> str:
-    """granian listens on addresses, not on names."""
-    return "127.0.0.1" if host == "localhost" else host
 
 
 @cli.command(with_appcontext=False)
@@ -377,4 +357,5 @@ def demo(host, port, tls):
         known["DEMO_CA"] = str(certificate.authority)
     for name, value in known.items():  # all that the site learns of us, unless it was told otherwise
         os.environ.setdefault(f"AUTHSERVICE_{name}", value)
-    run_granian("authservice.demo:create_app", host, port, certificate, workers=1, blocking_threads=DEMO_THREADS)
+    from authservice import serving
+    serving.run("authservice.demo:create_app", host, port, certificate)

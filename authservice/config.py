@@ -40,6 +40,8 @@ class Settings:
     workers: int = setting(1, "worker processes")
     threads: int = setting(4, "calls that a worker works on at once: waiting for the database or for a hash they leave "
                            "the core to others, signing they do not")
+    patience: int = setting(20, "seconds that a request may take to arrive, and a connection may be idle; behind a proxy "
+                            "more than the proxy keeps its own idle")
     region: str = setting("us-east-1", "region named in ARNs and in new pool ids")
     account_id: str = setting("000000000000", "AWS account id named in ARNs")
     access_keys: str = setting("", "ID:SECRET, comma separated: who may call admin operations by SigV4; "

@@ -23,13 +23,14 @@ MAY_IMPORT = {  # the room's own modules besides
     "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
+    "serving": set(),
     "cognito": {"contract", "errors", "config"},
     "local": {"contract", "errors", "crypto", "config"},
     "oauth": {"local", "browser", "errors", "config", "contract", "crypto"},
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "demo", "cognito.domain", "worker"},
+ONLY_IN = {"granian": {"serving"}, "flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "demo", "cognito.domain", "worker"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
            "redis": {"local.counters.in_redis"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},

@@ -7,7 +7,7 @@ import sys
 
 from flask import Flask, Response
 
-from authservice import cli, worker
+from authservice import serving, worker
 
 
 def create_app() -> Flask:
@@ -23,5 +23,4 @@ def create_app() -> Flask:
 
 
 if __name__ == "__main__":
-    cli.run_granian("scripts.measuring.empty_route:create_app", "127.0.0.1", int(sys.argv[1]), None,
-                    workers=int(sys.argv[2]))
+    serving.run("scripts.measuring.empty_route:create_app", "127.0.0.1", int(sys.argv[1]), workers=int(sys.argv[2]))
