@@ -78,6 +78,6 @@ def _hang_local_doors(app: Flask, backend, settings: config.Settings) -> None:
         lambda plain: seal.seal(plain, "cookie login"), lambda sealed: seal.open(sealed, "cookie login"),
         settings.https, lambda: clock().timestamp(), settings.hsts)
     app.register_blueprint(oauth.create(backend, settings))
-    app.register_blueprint(hosted.create(backend, *oauth.readers(backend)))
+    app.register_blueprint(hosted.create(backend, *oauth.readers(backend), backend.trail))
     if outbox.enabled(settings):
         app.register_blueprint(outbox.create(backend, settings))

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from authservice import this_machine
+from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, Backend, Caller, service
 from authservice.crypto import sigv4
@@ -34,15 +35,23 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
     contract = service()
     secrets = settings.keys_by_id  # read once, and refused here when they are none
 
+    def read(operation: str) -> tuple[Caller, dict]:
+        try:
+            wire = _body()
+            # Who asks is settled before what he asks is looked at.
+            return _caller(contract, operation, secrets, clock), contract.decode(operation, wire)
+        except CognitoError as refusal:
+            backend.turned_away(operation, refusal)
+            raise
+
     @door.post("/", provide_automatic_options=False)
     def answer() -> Response:
         request_id = str(uuid.uuid4())
+        events.source.set(events.Source(request.remote_addr, request.headers.get("User-Agent"), request_id,
+                                        request.content_length or 0))
         try:
             operation = g.operation = _operation(contract)
-            wire = _body()
-            # Who asks is settled before what he asks is looked at.
-            caller = _caller(contract, operation, secrets, clock)
-            asked = contract.decode(operation, wire)
+            caller, asked = read(operation)
             g.client_id, g.pool_id = asked.get("ClientId"), asked.get("UserPoolId")
             result = backend.call(operation, asked, caller)
             body = contract.encode(result) if contract.has_output(operation) else ""

@@ -56,6 +56,10 @@ class Settings:
     argon2_time: int = setting(2, "argon2id passes")
     argon2_parallelism: int = setting(1, "argon2id lanes")
     log_level: str = setting("INFO", "least level written to the log")
+    audit: str = setting("all", "which calls the audit trail has: all, changes (only what changes or is refused), or off")
+    audit_days: int = setting(90, "days that its events stay in the database")
+    audit_log: str = setting("", "file, in the instance folder, that it is also written to, a JSON line an event; "
+                             "empty: none")
     demo_url: str = setting("http://localhost:8401", "where the demo site runs; fills ${demo_url} in a seed")
     cognito_user_pool_id: str = setting("", "the real user pool, for backend cognito")
     cognito_region: str = setting("", "its region; empty: from the pool id")
@@ -159,6 +163,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"backend: {settings.backend!r} is neither local nor cognito")
     if settings.oidc not in ("cognito", "strict"):
         raise SettingsError(f"oidc: {settings.oidc!r} is neither cognito nor strict")
+    if settings.audit not in ("all", "changes", "off"):
+        raise SettingsError(f"audit: {settings.audit!r} is none of all, changes and off")
     if settings.strict_oidc and settings.backend != "local":
         raise SettingsError("oidc: strict is for backend local; with cognito, Amazon's own domain answers")
     if not settings.public_url.startswith(("http://", "https://")):

@@ -64,6 +64,9 @@ class Backend(Protocol):
     def checks(self) -> dict[str, Callable[[], str]]:
         """By name, functions that look at what a call needs: each answers "ok" or what is wrong, or raises."""
 
+    def turned_away(self, operation: str, refusal: CognitoError) -> None:
+        """Take note, for the audit trail, of a call that a door has refused before it could be made."""
+
 
 @lru_cache
 def service(name: str = "cognito-idp") -> "Service":

@@ -84,6 +84,9 @@ class CognitoBackend:
             raise _stranger("status 200 without a request id")
         return answer
 
+    def turned_away(self, operation: str, refusal: CognitoError) -> None:
+        """Nothing is noted here: the trail of a real pool is Amazon's CloudTrail."""
+
 
 def _refusal(error: ClientError) -> CognitoError:
     """Cognito's refusal; where the endpoint is not Cognito, boto3 has but a status to tell."""

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from authservice import browser
+from authservice.audit import doors
 from authservice.contract import Backend
 from authservice.errors import CognitoError, Unavailable
 from authservice.hosted import (account_choice, authenticator, consent, new_password,  # noqa: F401  tags
@@ -34,11 +35,11 @@ class AnyCase(BaseConverter):
         self.regex = f"(?i:{re.escape(path)})"
 
 
-def create(backend: Backend, read_request: Callable, read_logout: Callable) -> Blueprint:
+def create(backend: Backend, read_request: Callable, read_logout: Callable, trail) -> Blueprint:
     """The pages on this backend.
 
     `read_request(args)` gives the valid authorize request of a query, `read_logout(args)` what a /logout request
-    asks for; each aborts with the answer to a bad one.
+    asks for; each aborts with the answer to a bad one. `trail`: where requests are recorded.
     """
     pages = Blueprint("hosted", __name__, template_folder="templates", static_folder="static",
                       static_url_path="/hosted/static")
@@ -64,6 +65,7 @@ def create(backend: Backend, read_request: Callable, read_logout: Callable) -> B
 
     pages.before_request(limit_forms)
     pages.before_request(languages.remember)
+    doors.watch(pages, trail)
     pages.after_request(browser.secure_headers)
     for refusal in (HTTPException, 500):  # by number too, for a page's bug is answered by a page
         pages.register_error_handler(refusal, lambda error: plain_pages.error_page(error.code))

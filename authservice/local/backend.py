@@ -8,12 +8,13 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, Caller, about, service
 from authservice.crypto.passwords import Passwords
@@ -23,6 +24,7 @@ from authservice.local import counters, database, housekeeping, readiness
 from authservice.local.availability import Gate, Meaning, Preparation, meaning, refuse
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
+from authservice.local.trail import Trail
 from authservice.local.vault import Vault
 from authservice.local import operations  # noqa: F401  registers every operation
 
@@ -50,7 +52,9 @@ class LocalBackend:
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
                               at_once=max(1, (os.cpu_count() or 1) // settings.workers))
-        self.tools = Tools(settings, Vault(sealer), passwords, clock, random, counters.open_counters(settings, self.engine))
+        self.trail = Trail(self.engine, settings, clock, random)
+        self.tools = Tools(settings, Vault(sealer), passwords, self.trail, clock, random,
+                           counters.open_counters(settings, self.engine))
         self.sealer = sealer
         self.preparation = Preparation(self.engine)
         self.courier = delivery.Courier(self)
@@ -59,16 +63,22 @@ class LocalBackend:
     def call(self, operation: str, request: dict, caller: Caller = ANONYMOUS) -> dict:
         """Run one API operation in one transaction; see contract.Backend.call."""
         self.contract.operation(operation)
-        answer = OPERATIONS.get(operation)
-        if answer is None:
-            raise CognitoError("NotImplementedException", f"{operation} is not built yet.")
-        if not (caller.is_administrator or self.contract.is_public(operation)):
-            raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
-        self.contract.validate(operation, request)
-        try:
-            return self.run(lambda call: answer(call, request), caller)
-        except CognitoError as refusal:
-            raise self._declared(operation, refusal) from None
+        with self.trail.operation(operation, request, caller) as entry:
+            answer = OPERATIONS.get(operation)
+            if answer is None:
+                raise CognitoError("NotImplementedException", f"{operation} is not built yet.")
+            if not (caller.is_administrator or self.contract.is_public(operation)):
+                raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+            self.contract.validate(operation, request)
+            try:
+                return self._run(lambda call: answer(call, request), caller, entry)
+            except CognitoError as refusal:
+                raise self._declared(operation, refusal) from None
+
+    def turned_away(self, operation: str, refusal: CognitoError) -> None:
+        """Record a call that a door refused before it came here; see contract.Backend.turned_away."""
+        with suppress(CognitoError), self.trail.operation(operation, {}, ANONYMOUS):
+            raise refusal
 
     def _declared(self, operation: str, refusal: CognitoError) -> CognitoError:
         """A deleted user's token is told as such, but for the few operations that declare no such error."""
@@ -86,19 +96,25 @@ class LocalBackend:
         `record` has written may then be written again: a try that is counted twice.
         Refuses with Unavailable while the database is not to be had.
         """
+        return self._run(work, caller, events.page.get())
+
+    def _run(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None) -> Answer:
+        """The same; what it changes is recorded by `entry`, in one transaction with it."""
         with self._gate:
-            answer = self._run(work, caller)
+            answer = self._try(work, caller, entry)
         self.courier.wake()
         self._tidy()
         return answer
 
-    def _run(self, work: Callable[[Call], Answer], caller: Caller) -> Answer:
+    def _try(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None) -> Answer:
         if not self.preparation.done:
             raise Unavailable()
         for attempt in range(ATTEMPTS):
             try:
-                with self._unit_of_work(caller) as call:
+                with self._unit_of_work(caller, entry) as call:
                     answer = work(call)
+                    if entry:
+                        entry.answered(answer)
                     call.commit()
                 return answer
             except SQLAlchemyError as error:
@@ -117,15 +133,17 @@ class LocalBackend:
         self._tidied_at = now
         asked = about.get()
         try:
-            self.run(housekeeping.prune)
+            self._run(housekeeping.prune, OPERATOR, None)
         except (SQLAlchemyError, Unavailable):  # the call is answered already, and the next minute will do
             log.warning("expired rows could not be removed", exc_info=True)
         finally:
             about.set(asked)
 
     @contextmanager
-    def _unit_of_work(self, caller: Caller) -> Iterator[Call]:
-        call = Call(self.engine, self.tools.clock(), caller, self.tools)
+    def _unit_of_work(self, caller: Caller, entry: events.Entry | None) -> Iterator[Call]:
+        call = Call(self.engine, self.tools.clock(), caller, self.tools, entry=entry)
+        if entry:
+            entry.about = call.about
         about.set(call.about)
         try:
             yield call
@@ -137,8 +155,9 @@ class LocalBackend:
         return readiness.checks(self)
 
     def close(self) -> None:
-        """Stop delivering and give back the database connections."""
+        """Stop delivering, write the audit trail to its end, give back the database connections."""
         self.courier.stop()
+        self.trail.stop()
         self.preparation.give_up()
         self.tools.counters.close()
         self.engine.dispose()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from authservice.audit.events import Entry
 from authservice.config import Settings
 from authservice.contract import Caller
 from authservice.crypto.passwords import Passwords
@@ -25,6 +26,7 @@ from authservice.errors import CognitoError, Unavailable
 from authservice.local import database
 from authservice.local.counters import Counters
 from authservice.local.database import Base
+from authservice.local.trail import Trail
 from authservice.local.vault import Vault
 
 OPERATIONS: dict[str, Callable[["Call", dict], dict]] = {}
@@ -49,6 +51,7 @@ class Tools:
     settings: Settings
     vault: Vault
     passwords: Passwords
+    trail: Trail
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
     counters: Counters
@@ -69,7 +72,9 @@ class Call:
     caller: Caller
     tools: Tools
     about: dict[str, str] = field(default_factory=dict)
-    """The pool and app client this call turned out to be about; for the log."""
+    """The pool, app client and user (sub) this call turned out to be about; for the log and the audit trail."""
+    entry: Entry | None = None
+    """The event that the call's changes are recorded by."""
     uncounted: set[bytes] = field(default_factory=set)
     """Who turned out to have no failures on record, so that there are none to forgive."""
     _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
@@ -113,6 +118,12 @@ class Call:
     @property
     def vault(self) -> Vault:
         return self.tools.vault
+
+    def is_about(self, user):
+        """Note whom this call turned out to be about; gives the user on."""
+        if user is not None:
+            self.about["user"] = user.id
+        return user
 
     def random(self, n: int) -> bytes:
         """n random bytes; the only source of randomness in a call."""
@@ -196,7 +207,10 @@ class Call:
                 raise refusal()
         for statement in self._also:
             self.db.execute(statement, execution_options={"synchronize_session": False})
+        record = self.entry and not self.entry.kept and self.tools.trail.keep(self.db.connection(), self.entry)
         self._send_commit()
+        if record:
+            self.entry.kept = record
         for action in self._afterwards:
             action()
 

@@ -14,6 +14,7 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from authservice.audit import doors
 from authservice.config import Settings
 from authservice.errors import CognitoError, Unavailable
 from authservice.oauth import answers, authorize, authorize_request, discovery, logout, revoke, token, userinfo
@@ -41,6 +42,7 @@ def create(backend, settings: Settings) -> Blueprint:
     route("/<pool_id>/.well-known/jwks.json", "jwks", discovery.jwks, "GET")
 
     door.before_request(_begin)
+    doors.watch(door, backend.trail)
     door.after_request(lambda answer: answers.dress(answer, settings.hsts,
                                                     open_to_scripts=request.endpoint not in BY_BROWSER))
     door.register_error_handler(OAuth2Error, answers.refusal)

@@ -102,7 +102,7 @@ def test_migrations_go_back_and_forth_with_data_in_them(engine, tmp_path):
     database.downgrade(engine, "0001")
     assert database.revision(engine) == "0001"
     database.upgrade(engine)
-    assert rows(engine) == before
+    assert rows(engine) == {**before, "events": 0}  # what only the newer schema holds is lost
 
 
 def test_a_database_of_another_version_is_refused_and_left_alone(engine):

@@ -119,14 +119,16 @@ def user(call: Call, pool_id: str, name: str) -> User:
     """
     the_pool = pool(call, pool_id)
     # The sub first: whoever takes another's sub for a name must not be found in his stead.
-    return find_by_sub(call, the_pool, name) or find_user(call, the_pool, name) or _refuse(user_not_found())
+    found = find_by_sub(call, the_pool, name) or find_user(call, the_pool, name)
+    return call.is_about(found) or _refuse(user_not_found())
 
 
 def reading(call: Call, pool_id: str, name: str) -> UserRead:
     """The same for a call that changes nothing."""
     the_pool = pool_to_read(call, pool_id)
-    return (readings.user_by_sub(call, pool_id, name)
-            or readings.user_by_name(call, pool_id, name_key(the_pool, name)) or _refuse(user_not_found()))
+    found = (readings.user_by_sub(call, pool_id, name)
+             or readings.user_by_name(call, pool_id, name_key(the_pool, name)))
+    return call.is_about(found) or _refuse(user_not_found())
 
 
 def pool_to_read(call: Call, pool_id: str) -> Pool:
@@ -157,7 +159,7 @@ def user_of_client(call: Call, client: AppClient, name: str) -> User | None:
     found = find_user(call, client.pool, name)
     if found is None and not client.hides_users:
         raise unknown_username()
-    return found
+    return call.is_about(found)
 
 
 def group(call: Call, pool_id: str, name: str) -> Group:

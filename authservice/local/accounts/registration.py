@@ -34,6 +34,6 @@ def new_user(call: Call, pool: Pool, username: str, attributes: dict[str, str], 
                 status=status, enabled=True, attributes={}, pending={}, password_history=[], mfa_methods=[],
                 totp_step=0, created_at=call.now, modified_at=call.now)
     profile.change(user, attributes)
-    call.db.add(user)
+    call.db.add(call.is_about(user))
     directory.index(call, user, take_over, taken)
     return user

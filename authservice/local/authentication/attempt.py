@@ -84,7 +84,7 @@ def resume(call: Call, client: AppClient | None, challenge: str, session: str | 
         raise session_expired()
     state = json.loads(call.vault.read_text(row, "state"))
     client = client or call.db.get(AppClient, row.client_id)
-    user = call.db.get(User, row.user_id) if row.user_id else None
+    user = call.is_about(call.db.get(User, row.user_id)) if row.user_id else None
     return Attempt(client, user, state["name"], state["methods"], state["details"],
                    state.get("acr_values")), row
 

@@ -104,7 +104,7 @@ def _begin(call: Call, client: AppClient, parameters: dict) -> Attempt:
     """An attempt by the named user, after the secret hash over the name as typed."""
     name = parameters.get("USERNAME") or _missing("USERNAME")
     directory.check_secret_hash(call, client, parameters.get("SECRET_HASH"), [name])
-    user: User | None = directory.find_user(call, client.pool, name)
+    user: User | None = call.is_about(directory.find_user(call, client.pool, name))
     if user is None:
         triggers.fire(client.pool, "UserMigration")
         if not (client.hides_users or call.caller.is_hosted):

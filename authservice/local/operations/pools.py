@@ -39,6 +39,7 @@ def new_pool(call: Call, request: dict, pool_id: str | None = None) -> Pool:
                 # remembers the old keys must not take them for the new ones.
                 key_generation=int.from_bytes(call.random(3)), created_at=call.now, modified_at=call.now)
     call.db.add(pool)
+    call.about["pool"] = pool.id
     keys.create(call, pool)
     _tell_what_is_idle(pool)
     return pool

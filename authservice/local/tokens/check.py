@@ -67,7 +67,7 @@ def _alive(call: Call, claims: dict, sign_in):
     """The sign-in, unless it is gone or over, or its user disabled."""
     if sign_in is None:
         raise access_token_revoked() if call.db.get(User, claims["sub"]) else user_not_found()
-    call.about.update(pool=sign_in.user.pool_id, client=sign_in.client_id)
+    call.about.update(pool=sign_in.user.pool_id, client=sign_in.client_id, user=sign_in.user.id)
     if sign_in.revoked_at or not sign_in.user.enabled:
         raise access_token_revoked()
     return sign_in

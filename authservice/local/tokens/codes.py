@@ -27,6 +27,7 @@ def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
     It has the form of a UUID, as Cognito's has.
     """
     browser_sessions.keep_alive(call, session)
+    call.is_about(session.user)
     lifetime = STRICT_LIFETIME if call.settings.strict_oidc else LIFETIME
     code = call.uuid()
     call.db.add(AuthorizationCode(id=digest(code), client_id=client.id, user=session.user,
@@ -43,6 +44,7 @@ def find(call: Call, client: AppClient, code: str) -> AuthorizationCode | None:
     row = call.db.get(AuthorizationCode, digest(code))
     if row is None or row.client_id != client.id:
         return None
+    call.is_about(row.user)
     if row.used_at:
         if call.now > row.used_at + DOUBLE_CLICK:
             call.record(update(SignIn).where(SignIn.id == row.sign_in_id, SignIn.revoked_at.is_(None))

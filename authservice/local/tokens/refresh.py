@@ -27,6 +27,7 @@ def redeem(call: Call, client: AppClient, token: str) -> RefreshTokenRead:
     row = readings.refresh_token(call, token)
     if row is None or row.sign_in.client_id != client.id:
         raise invalid_refresh_token()
+    call.is_about(row.sign_in.user)
     if row.sign_in.revoked_at:
         raise refresh_token_revoked()
     if call.now >= row.expires_at:
@@ -73,6 +74,7 @@ def successor(call: Call, row: RefreshTokenRead, rotates: bool | None = None) ->
 
 def revoke(call: Call, sign_in: SignIn) -> None:
     """End a sign-in: its refresh tokens and every access token they gave."""
+    call.is_about(sign_in.user)
     call.also(_revocation(call, SignIn.id == sign_in.id))
 
 
