@@ -6,6 +6,7 @@ the only place that builds; there is no logic here.
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from authservice import config
 from authservice.errors import Unavailable
@@ -21,6 +22,8 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
     app.extensions["authservice"] = backend
+    if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
     watch.requests(app, logs.tell)
     app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
     app.register_blueprint(health.create(backend))

@@ -15,9 +15,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from authservice import this_machine
 from authservice.audit import events
 from authservice.config import Settings
-from authservice.contract import ANONYMOUS, Backend, Caller, service
+from authservice.contract import Backend, Caller, service
 from authservice.crypto import sigv4
-from authservice.errors import CognitoError, Unavailable, internal_error, invalid_parameter
+from authservice.errors import CognitoError, internal_error, invalid_parameter
 from authservice.local.backend import utc_now
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -112,7 +112,7 @@ def _caller(contract, operation: str, secrets: dict[str, str], clock) -> Caller:
     credentials do, as developers' tools have it.
     """
     if contract.is_public(operation):
-        return ANONYMOUS
+        return Caller("anonymous", address=request.remote_addr)
     headers = dict(request.headers)
     if secrets:
         try:
@@ -141,7 +141,7 @@ def _refusal(refusal: CognitoError, request_id: str) -> Response:
     body = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
     answer = _response(json.dumps(body), refusal.status, request_id)
     answer.headers["x-amzn-ErrorType"] = f"{refusal.code}:"
-    if isinstance(refusal, Unavailable):
+    if refusal.retry_after:
         answer.headers["Retry-After"] = str(refusal.retry_after)
     # A message may quote the request: what is no header text is left out, and the rest of a long one.
     answer.headers["x-amzn-ErrorMessage"] = NOT_IN_A_HEADER.sub("?", refusal.message)[:LONGEST_HEADER].strip()

@@ -8,6 +8,8 @@ wins. What differs from pool to pool is not a setting: it is the pool's own data
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +34,11 @@ class Settings:
                                             "statement; then it answers 503")
     counters_url: str = setting("", "where failures and rate limits are counted: redis://host:port/0, rediss://… or "
                                 "unix://… (the extra authservice[redis]); empty: in the database")
+    source_failures: int = setting(300, "failed sign-ins and wrong codes an hour from one address, for IPv6 from one /64; "
+                                   "then nobody there signs in for 15 minutes; 0: no limit")
+    source_exempt: str = setting("127.0.0.0/8, ::1", "networks that this is not for, comma separated")
+    trusted_proxies: int = setting(0, "proxies before the service, each of which adds where it was asked from to "
+                                   "X-Forwarded-For; 0: that header is not believed")
     backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
     host: str = setting("127.0.0.1", "address to listen on; anything but loopback needs access_keys")
     port: int = setting(8400, "TCP port to listen on")
@@ -95,6 +102,14 @@ class Settings:
         """Whether browsers are told to use nothing but https here. Never under this machine's own names, where
         they would refuse plain http on every other port too."""
         return self.https and not self.for_this_machine
+
+    @cached_property
+    def exempt_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks where no failures are counted by address."""
+        try:
+            return tuple(ip_network(text.strip()) for text in self.source_exempt.split(",") if text.strip())
+        except ValueError as error:
+            raise SettingsError(f"source_exempt: {error}") from None
 
     @property
     def keys_by_id(self) -> dict[str, str]:
@@ -177,7 +192,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("counters_url: it must start with redis://, rediss:// or unix://")
     if settings.tls and not settings.https:
         raise SettingsError(f"public_url: {settings.public_url!r} must start with https://, since tls is on")
+    if settings.source_failures < 0 or settings.trusted_proxies < 0:
+        raise SettingsError("source_failures and trusted_proxies: 0 or more")
     settings.keys_by_id
+    settings.exempt_networks
 
 
 def _check_names_a_host(name: str, url: str) -> None:

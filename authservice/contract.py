@@ -30,6 +30,8 @@ class Caller:
 
     kind: str
     access_key: str | None = None
+    address: str | None = None
+    """Where a person asks from, as far as is known; of a server that asks for many, nothing."""
 
     @property
     def is_administrator(self) -> bool:

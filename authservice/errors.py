@@ -6,6 +6,9 @@ else that escapes is a bug and is answered as InternalErrorException.
 Texts are Cognito's own, word for word: clients match on them.
 """
 
+from datetime import timedelta
+from math import ceil
+
 SERVER_FAULTS = {"InternalErrorException": 500, "InternalServerException": 500, "NotImplementedException": 501}
 
 
@@ -16,6 +19,9 @@ class CognitoError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+
+    retry_after: int | None = None
+    """Seconds, for the header Retry-After, where it is known that the same may do later."""
 
     @property
     def status(self) -> int:
@@ -30,7 +36,6 @@ class Unavailable(CognitoError):
 
     status = 503
     retry_after = 2
-    """Seconds, for the header Retry-After."""
 
     def __init__(self):
         super().__init__("InternalErrorException", "The request has failed due to a temporary failure of the server.")
@@ -103,6 +108,13 @@ def limit_exceeded() -> CognitoError:
 
 def too_many_requests() -> CognitoError:
     return CognitoError("TooManyRequestsException", limit_exceeded().message)
+
+
+def rate_exceeded(wait: timedelta) -> CognitoError:
+    """Too many requests of one source, or in one second; the next in so long."""
+    refusal = CognitoError("TooManyRequestsException", "Rate exceeded")
+    refusal.retry_after = ceil(wait.total_seconds())
+    return refusal
 
 
 def invalid_session() -> CognitoError:

@@ -12,7 +12,7 @@ from functools import cached_property
 from flask import Response, g, redirect, render_template, request
 
 from authservice import browser
-from authservice.contract import HOSTED, Backend
+from authservice.contract import Backend, Caller
 from authservice.errors import CognitoError
 from authservice.hosted import fields
 
@@ -91,7 +91,7 @@ class Journey:
         html = render_template(f"hosted/{page.template}", journey=self, page=page, error=error, notice=notice,
                                faulty=error and fields.at_fault(error), **page.values(self))
         browser.drop("notice")
-        return Response(html, 400 if error else 200)
+        return Response(html, *(outcome_of(error) if error else (200,)))
 
     def go(self, path: str, notice: str | None = None) -> Response:
         """On to another page; `notice` names the text it opens with."""
@@ -124,7 +124,7 @@ class Journey:
 
     def call(self, operation: str, **members) -> dict:
         """Call an operation as the hosted pages."""
-        return self.backend.call(operation, members, HOSTED)
+        return self.backend.call(operation, members, caller())
 
     def call_for_client(self, operation: str, **members) -> dict:
         """Call an operation that takes the app client's id."""
@@ -194,6 +194,17 @@ class Journey:
     def challenge(self) -> dict | None:
         """The open challenge: its name, session, username and parameters."""
         return self.held("challenge")
+
+
+def caller() -> Caller:
+    """Our pages, for whoever is at the browser."""
+    return Caller("hosted", address=request.remote_addr)
+
+
+def outcome_of(refusal: CognitoError) -> tuple[int, dict]:
+    """Status and headers of a page that tells a refusal: 429 (RFC 6585) for too many requests, else 400."""
+    status = 429 if refusal.code == "TooManyRequestsException" else 400
+    return status, {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
 
 
 def is_session_over(error: CognitoError) -> bool:

@@ -5,8 +5,9 @@ import uuid
 from flask import Response, g, render_template, request
 
 from authservice import browser
-from authservice.contract import HOSTED, Backend
+from authservice.contract import Backend
 from authservice.errors import CognitoError, Unavailable
+from authservice.hosted.journey import caller, outcome_of
 
 # What /oauth2/authorize and /logout may say here: RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6,
 # Cognito's own.
@@ -46,12 +47,12 @@ def confirm_user(backend: Backend) -> Response:
     members = {"ClientId": "client_id", "Username": "user_name", "ConfirmationCode": "confirmation_code"}
     try:
         given = {member: request.args.get(name, "") for member, name in members.items()}
-        backend.call("ConfirmSignUp", given, HOSTED)
+        backend.call("ConfirmSignUp", given, caller())
     except CognitoError as refusal:
         if refusal.status >= 500:
             raise
         g.outcome = refusal.code
-        return _page("confirmed.html", 400, refusal=refusal)
+        return _page("confirmed.html", *outcome_of(refusal), refusal=refusal)
     return _page("confirmed.html", refusal=None)
 
 
@@ -69,5 +70,5 @@ def error_page(status: int, code: str = "") -> Response:
     return _page("error.html", status, status=status, code=code, request_id=g.request_id)
 
 
-def _page(template: str, http_status: int = 200, **values) -> Response:
-    return Response(render_template(f"hosted/{template}", journey=None, **values), http_status)
+def _page(template: str, http_status: int = 200, headers: dict | None = None, **values) -> Response:
+    return Response(render_template(f"hosted/{template}", journey=None, **values), http_status, headers)

@@ -70,6 +70,7 @@ def check(call: Call, user: User, purpose: str, code: str) -> Code:
     this_row = (Code.user_id == user.id, Code.purpose == purpose, Code.fingerprint == row.fingerprint)
     if not hmac.compare_digest(row.fingerprint, _fingerprint(call, user, purpose, code)):
         call.record(update(Code).where(*this_row).values(tries=Code.tries + 1))
+        lockout.failed_at_source(call)
         raise code_mismatch()
     call.claim(delete(Code).where(*this_row, Code.tries < WRONG_TRIES), code_expired)
     return row
@@ -96,6 +97,7 @@ def refuse_unknown(call: Call, pool: Pool, name: str, purpose: str, code: str) -
         raise code_expired()
     call.record(update(Attempts).where(Attempts.subject == whose, Attempts.kind == row.kind)
                 .values(count=Attempts.count + 1))
+    lockout.failed_at_source(call)
     raise code_mismatch()
 
 

@@ -1,24 +1,24 @@
-"""How often somebody may try: the lock after wrong passwords, the hourly limits on codes.
+"""How often somebody may try: the lock after wrong passwords, the limit per source address, the hourly ones on codes.
 
 Owns the rules. Where the counts are kept is counters/'s matter; every one is kept at once, because it must outlive
 the refusal it leads to. An unknown name is counted like a known user, so that a lock tells nothing.
-Source: Developer Guide, "Lockout behavior for failed sign-in attempts"; quotas page.
+Source: Developer Guide, "Lockout behavior for failed sign-in attempts"; quotas page; NIST SP 800-63B section 3.2.2.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
 
-from authservice.errors import CognitoError, attempts_exceeded, limit_exceeded
-from authservice.local.accounts import directory
+from authservice.errors import CognitoError, attempts_exceeded, limit_exceeded, rate_exceeded
+from authservice.local.accounts import directory, source
 from authservice.local.call import Call
-from authservice.local.counters import Rule
+from authservice.local.counters import Count, Key, Rule
 from authservice.local.models import Pool, User
 
-LONGEST_LOCK = timedelta(minutes=15)
+HOUR, LONGEST_LOCK = timedelta(hours=1), timedelta(minutes=15)
 FAILURES = Rule("password", window=timedelta(minutes=15), quiet=True, allowed=4,
                 locks=(*(timedelta(seconds=2 ** n) for n in range(10)), LONGEST_LOCK))
 """Four wrong passwords cost nothing; the n-th locks for 2^(n-5) seconds."""
-HOURLY = {kind: Rule(kind, timedelta(hours=1), allowed) for kind, allowed in {
+HOURLY = {kind: Rule(kind, HOUR, allowed) for kind, allowed in {
     "ForgotPassword": 20, "ResendConfirmationCode": 5, "ConfirmSignUp": 15, "ChangePassword": 5,
     "GetUserAttributeVerificationCode": 5, "VerifyUserAttribute": 15}.items()}
 """Requests per user and hour; ForgotPassword and ConfirmForgotPassword share one budget."""
@@ -31,19 +31,33 @@ def subject(call: Call, pool: Pool, user: User | None, name: str) -> bytes:
 
 
 def refuse_locked(call: Call, whose: bytes) -> None:
-    """Refuse while locked, even the right password; and make sure of it again when the call commits."""
-    if not _refuse_locked(call, whose):
+    """Refuse while locked, even the right password; and make sure of it again when the call commits.
+
+    So is everybody at an address where too many have failed (TooManyRequestsException).
+    """
+    key, place = (whose, FAILURES.kind), _source(call)
+    counts = call.counters.find(call, *filter(None, (key, place)))
+    _refuse_source(call, counts.get(place))
+    _refuse_user(call, counts.get(key))
+    if key not in counts:
         call.uncounted.add(whose)
-    call.guard(lambda: _refuse_locked(call, whose))
+    call.guard(lambda: _refuse_user(call, call.counters.find(call, key).get(key)))
 
 
-def _refuse_locked(call: Call, whose: bytes) -> bool:
-    """Whether there are failures on record, though not too many of them."""
-    key = (whose, FAILURES.kind)
-    count = call.counters.find(call, key).get(key)
-    if count and count.locked_until and count.locked_until > call.now:
+def refuse_locked_source(call: Call) -> None:
+    """Refuse at an address where too many have failed, whoever is asked for."""
+    if place := _source(call):
+        _refuse_source(call, call.counters.find(call, place).get(place))
+
+
+def _refuse_user(call: Call, count: Count | None) -> None:
+    if count and count.locks(call.now):
         raise attempts_exceeded()
-    return count is not None
+
+
+def _refuse_source(call: Call, count: Count | None) -> None:
+    if count and count.locks(call.now):
+        raise rate_exceeded(count.locked_until - call.now)
 
 
 def failed(call: Call, whose: bytes) -> None:
@@ -53,8 +67,21 @@ def failed(call: Call, whose: bytes) -> None:
     once, the right one must not stand out by another answer.
     """
     count = call.counters.add(call, whose, FAILURES)
-    if count.locked_until and count.locked_until > call.now:
-        raise attempts_exceeded()
+    failed_at_source(call)
+    _refuse_user(call, count)
+
+
+def failed_at_source(call: Call) -> None:
+    """Count a failure for the address it came from alone: for one that is no single user's."""
+    if place := _source(call):
+        call.counters.add(call, place[0], Rule(place[1], HOUR, call.settings.source_failures, (LONGEST_LOCK,)))
+
+
+def _source(call: Call) -> Key | None:
+    """Under which key the call's address is counted, if it is."""
+    counted = call.settings.source_failures > 0
+    network = source.counted_as(call.caller.address, call.settings.exempt_networks) if counted else None
+    return network and (call.vault.mac("attempts", f"source/{network}"), "source")
 
 
 def forgive(call: Call, whose: bytes) -> None:
@@ -74,6 +101,7 @@ def unlock(call: Call, whose: bytes) -> None:
 def hourly(call: Call, whose: bytes, kind: str, refusal: Callable[[], CognitoError] = limit_exceeded) -> None:
     """Count a request against its hourly limit; refuse with LimitExceededException beyond it, or as `refusal`
     says where the operation has no such error."""
+    refuse_locked_source(call)
     rule = HOURLY[kind]
     if call.counters.add(call, whose, rule).tries > rule.allowed:
         raise refusal()

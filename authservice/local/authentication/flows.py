@@ -108,6 +108,8 @@ def _begin(call: Call, client: AppClient, parameters: dict) -> Attempt:
     if user is None:
         triggers.fire(client.pool, "UserMigration")
         if not (client.hides_users or call.caller.is_hosted):
+            lockout.refuse_locked_source(call)
+            lockout.failed_at_source(call)
             raise user_not_found()
     triggers.fire(client.pool, "PreAuthentication")
     return Attempt(client, user, name, acr_values=parameters.get("TARGET_ACR_VALUES"))

@@ -44,6 +44,9 @@ class Count:
     tries: int
     locked_until: datetime | None
 
+    def locks(self, now: datetime) -> bool:
+        return self.locked_until is not None and self.locked_until > now
+
 
 class Counters(Protocol):
     """What keeps the counts. The time is always the call's own."""
