@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authservice.local import invariants
+from authservice.local import database, invariants
 from authservice.local.backend import LocalBackend, utc_now
 from tests.conftest import HeldToTheModel, make_settings
 from tests.contract.guest import Inbox, Pool
@@ -83,6 +83,18 @@ def installation(instance: Path, database_url: str = "", processes: int = 4, wor
             yield Installation(instance, store, services)
     finally:
         store.close()
+
+
+@contextmanager
+def locked(url: str, table: str):
+    """Somebody has a table of this PostgreSQL database to himself."""
+    engine = database.open_engine(str(url))
+    with engine.connect() as holder:
+        database.begin_writing(holder)
+        holder.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+        holder.rollback()
+    engine.dispose()
 
 
 def database_of(kind: str, request) -> str:

@@ -23,6 +23,8 @@ from psycopg import sql
 from tests.services import free_port
 
 OWNER = "authservice"
+KEPT = {"synchronous_commit": "on"}
+"""What is acknowledged outlives the server's processes, though not the machine."""
 START_WITHIN = 60  # seconds
 # Nothing here outlives the test run, so nothing is worth waiting for the disk.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -30,11 +32,25 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 @dataclass
 class Postgres:
-    """A running server; every URL is for SQLAlchemy with psycopg 3, and needs no password."""
+    """A server; every URL is for SQLAlchemy with psycopg 3, and needs no password."""
 
     port: int
-    pid: int
+    folder: Path
+    settings: dict[str, str]
+    _account: dict = field(repr=False)
+    _process: subprocess.Popen = field(repr=False)
     _numbers: itertools.count = field(default_factory=itertools.count, repr=False)
+
+    def stop(self) -> None:
+        """End the server at once, its children included, as a crash would: PostgreSQL's "immediate" shutdown."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(timeout=30)
+
+    def start(self) -> None:
+        """Start the server that was stopped, with its databases, on the same port."""
+        self._process = _process(self.folder, self.settings, self._account, self.port)
+        if not _accepts(self._process, self.port):
+            raise RuntimeError(f"PostgreSQL did not start again:\n{_log(self.folder)}")
 
     def url(self, name: str = "postgres") -> str:
         return f"postgresql+psycopg://{OWNER}@127.0.0.1:{self.port}/{name}"
@@ -77,8 +93,8 @@ def missing() -> str:
 
 
 @contextlib.contextmanager
-def running():
-    """Start a server and yield it as Postgres; it and its files are gone afterwards.
+def running(**settings: str):
+    """Start a server with these settings and yield it as Postgres; it and its files are gone afterwards.
 
     Needs `find_binaries()` to have found them. PostgreSQL refuses to run as root, so root hands it, and its
     folder, to the user postgres or nobody.
@@ -93,12 +109,11 @@ def running():
         if account:
             os.chown(folder, account["user"], account["group"])
         _initialise(binaries, folder, account)
-        process, port = _start(binaries, folder, account)
+        server = _started(folder, {**FAST, **settings}, account)
         try:
-            yield Postgres(port, process.pid)
+            yield server
         finally:
-            process.send_signal(signal.SIGQUIT)  # PostgreSQL's "immediate" shutdown, its children included
-            process.wait(timeout=30)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -122,20 +137,28 @@ def _initialise(binaries: Path, folder: Path, account: dict) -> None:
         raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
-def _start(binaries: Path, folder: Path, account: dict) -> tuple[subprocess.Popen, int]:
+def _started(folder: Path, settings: dict, account: dict) -> Postgres:
     """Start the server on a free port; tries another one when somebody was quicker to take it."""
-    for attempt in range(3):
-        port, log = free_port(), folder / f"server-{attempt}.log"
-        settings = {**FAST, "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
-        command = [binaries / "postgres", "-D", folder / "data"]
-        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with open(log, "wb") as output:
-            # A session of its own: Ctrl-C is for the tests, which end the server themselves.
-            process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, start_new_session=True, **account)
+    for _ in range(3):
+        port = free_port()
+        process = _process(folder, settings, account, port)
         if _accepts(process, port):
-            return process, port
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+            return Postgres(port, folder, settings, account, process)
+    raise RuntimeError(f"PostgreSQL did not start:\n{_log(folder)}")
+
+
+def _process(folder: Path, settings: dict, account: dict, port: int) -> subprocess.Popen:
+    settings = {**settings, "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+    command = [find_binaries()[0] / "postgres", "-D", folder / "data"]
+    command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    with open(folder / "server.log", "wb") as output:
+        # A session of its own: Ctrl-C is for the tests, which end the server themselves.
+        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                                stderr=subprocess.STDOUT, start_new_session=True, **account)
+
+
+def _log(folder: Path) -> str:
+    return (folder / "server.log").read_text(errors="replace")
 
 
 def _accepts(process: subprocess.Popen, port: int) -> bool:
