@@ -30,6 +30,7 @@ KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count"
 """libpq's: after some ten seconds of silence a server that is gone without a word counts as gone (s, s, times, ms)."""
 UNBOUNDED_SECONDS = 30
 """How long a lock or a connection is waited for where nothing else is said."""
+NO_TIMEOUT = "SET LOCAL statement_timeout = 0"
 UPGRADE_ATTEMPTS = 20
 UPGRADE_PAUSE_SECONDS = 0.25
 BACKUP_PAGES = 2000
@@ -144,6 +145,16 @@ def begin_writing(db: Session | Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
 
 
+def begin_reading(db: Session) -> None:
+    """See all tables as they are at this moment, for as long as it takes, until the session ends."""
+    connection = db.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.exec_driver_sql(NO_TIMEOUT)
+
+
 def prepare(engine: Engine) -> None:
     """Make the tables of an empty database; refuse one that another version made (SchemaError).
 
@@ -200,7 +211,7 @@ def _run_migrations(engine: Engine, to: str, how: str) -> None:
     with _one_migration, engine.connect() as connection:
         begin_writing(connection)
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes its time
+            connection.exec_driver_sql(NO_TIMEOUT)  # a large table takes its time
         config.attributes["connection"] = connection
         getattr(command, how)(config, to)
         connection.commit()

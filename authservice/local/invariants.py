@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select, text
 
+from authservice.local import database
 from authservice.local.call import Call
 from authservice.local.models import AuthorizationCode, ClientSecret, Name, Pool, SignIn, SigningKey, User
 
@@ -18,6 +19,7 @@ SEALED = ((SigningKey, "private_key"), (ClientSecret, "secret"), (User, "totp_se
 
 def violations(call: Call) -> Iterator[str]:
     """Every fault found, in words that name the rows; nothing where all is well."""
+    database.begin_reading(call.db)
     for check in (_storage, _signing_keys, _sealed_columns, _users, _codes):
         yield from check(call)
 
