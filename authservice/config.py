@@ -37,6 +37,8 @@ class Settings:
     source_failures: int = setting(300, "failed sign-ins and wrong codes an hour from one address, for IPv6 from one /64; "
                                    "then nobody there signs in for 15 minutes; 0: no limit")
     source_exempt: str = setting("127.0.0.0/8, ::1", "networks that this is not for, comma separated")
+    quotas: str = setting("off", "cognito: its default requests a second in each category of operations, then "
+                          "TooManyRequestsException; each worker's own count unless counters_url is set; or off")
     trusted_proxies: int = setting(0, "proxies before the service, each of which adds where it was asked from to "
                                    "X-Forwarded-For; 0: that header is not believed")
     backend: str = setting("local", "who answers: local (our own pools) or cognito (Amazon's)")
@@ -192,6 +194,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("counters_url: it must start with redis://, rediss:// or unix://")
     if settings.tls and not settings.https:
         raise SettingsError(f"public_url: {settings.public_url!r} must start with https://, since tls is on")
+    if settings.quotas not in ("off", "cognito"):
+        raise SettingsError(f"quotas: {settings.quotas!r} is neither off nor cognito")
     if settings.source_failures < 0 or settings.trusted_proxies < 0:
         raise SettingsError("source_failures and trusted_proxies: 0 or more")
     settings.keys_by_id

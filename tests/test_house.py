@@ -35,7 +35,7 @@ ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", 
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "redis": {"local.counters.in_redis"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
+           "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
            "flask_babel": {"hosted.languages"}, "babel": {"hosted.languages"}}
 """Libraries with one place."""
 

@@ -25,6 +25,7 @@ from authservice.local.availability import Gate, Meaning, Preparation, meaning, 
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.trail import Trail
+from authservice.local.quotas import Quotas
 from authservice.local.vault import Vault
 from authservice.local import operations  # noqa: F401  registers every operation
 
@@ -55,6 +56,7 @@ class LocalBackend:
         self.trail = Trail(self.engine, settings, clock, random)
         self.tools = Tools(settings, Vault(sealer), passwords, self.trail, clock, random,
                            counters.open_counters(settings, self.engine))
+        self.quotas = Quotas(settings, self.tools.counters)
         self.sealer = sealer
         self.preparation = Preparation(self.engine)
         self.courier = delivery.Courier(self)
@@ -69,6 +71,7 @@ class LocalBackend:
                 raise CognitoError("NotImplementedException", f"{operation} is not built yet.")
             if not (caller.is_administrator or self.contract.is_public(operation)):
                 raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
+            self.quotas.spend(operation)
             self.contract.validate(operation, request)
             try:
                 return self._run(lambda call: answer(call, request), caller, entry)

@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from authservice.config import Settings, SettingsError
 
-if TYPE_CHECKING:  # a call has the counters at hand, so it knows them
+if TYPE_CHECKING:  # a call has the counters at hand, so it knows them; limits is imported where it is turned on
+    from limits.storage import Storage
+
     from authservice.local.call import Call
 
 Key = tuple[bytes, str]
@@ -62,6 +64,9 @@ class Counters(Protocol):
 
     def forget(self, call: "Call", key: Key, even_locked: bool = False) -> None:
         """End a count when the call commits; one that is locked by then only if told so."""
+
+    def rates(self) -> "Storage":
+        """Where `limits` counts the requests of a second."""
 
     def answer(self) -> bool:
         """Whether they can be asked at this moment."""

@@ -47,6 +47,11 @@ class DatabaseCounters:
         unlocked = or_(Attempts.locked_until.is_(None), Attempts.locked_until <= call.now)
         call.also(statement if even_locked else statement.where(unlocked))
 
+    def rates(self):
+        """Each worker's own memory: a write for each request would be too much to ask of a database."""
+        from limits.storage import MemoryStorage
+        return MemoryStorage(wrap_exceptions=True)
+
     def answer(self) -> bool:
         try:
             with self._engine.connect() as connection:

@@ -79,6 +79,10 @@ class RedisCounters:
             self._redis.delete(_name(key)) if even_locked else self._forget(keys=[_name(key)],
                                                                             args=[_since_1970(call.now)])
 
+    def rates(self):
+        from limits.storage import RedisStorage
+        return RedisStorage("redis://", self._redis.connection_pool, key_prefix="authservice:rate", wrap_exceptions=True)
+
     def answer(self) -> bool:
         try:
             return self._redis.ping()
