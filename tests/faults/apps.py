@@ -33,11 +33,11 @@ def browser(client: Client, username: str = "user-1") -> str:
     return f"cognito.{client.pool.id}={answer['AuthenticationResult']['AccessToken']}"
 
 
-def code_for(guest: Guest, client: Client, cookie: str) -> str:
-    """An authorization code for the user of this browser."""
+def code_for(guest: Guest, client: Client, cookie: str) -> str | None:
+    """An authorization code for the user of this browser, if he is still signed in."""
     asked = {"response_type": "code", "client_id": client.id, "redirect_uri": CALLBACK}
     answer = guest.get(f"/oauth2/authorize?{urlencode(asked)}", Cookie=cookie)
-    return parse_qs(urlsplit(answer.location).query)["code"][0]
+    return parse_qs(urlsplit(answer.location).query).get("code", [None])[0]
 
 
 def redeem(guest: Guest, client: Client, code: str) -> Answer:

@@ -185,23 +185,6 @@ def test_within_the_grace_each_gets_a_full_set_of_one_family(pool, backend, cloc
         assert backend.refusal("GetUser", {"AccessToken": tokens["AccessToken"]}) == REVOKED
 
 
-@pytest.mark.parametrize("ending", ["RevokeToken", "AdminUserGlobalSignOut"])
-def test_after_a_revocations_answer_no_token_of_the_family_works(pool, backend, ending):
-    """Whatever was being refreshed at that moment."""
-    pool.user()
-    client = rotating(pool, grace=30)
-    for _ in range(4):
-        tokens, sets = client.tokens(), []
-        end = (lambda: backend.call(ending, {"ClientId": client.id, "Token": tokens["RefreshToken"]})
-               ) if ending == "RevokeToken" else (lambda: pool.call(ending, "user-1"))
-        refresh = [lambda: sets.append(client.rotate(tokens["RefreshToken"]))] * 4
-        outcomes = at_once(*refresh[:2], end, *refresh[2:])
-        assert outcomes[2] == OK
-        for each in (tokens, *sets):
-            assert backend.refusal("GetUser", {"AccessToken": each["AccessToken"]}) == REVOKED
-            assert refused(client.rotate, each["RefreshToken"]).startswith("NotAuthorizedException: ")
-
-
 @pytest.mark.parametrize("ending", [("AdminSetUserPassword", {"Password": NEW, "Permanent": True}),
                                     ("AdminDisableUser", {})])
 def test_no_sign_in_by_an_ended_password_outlives_its_end(pool, app_client, backend, ending):

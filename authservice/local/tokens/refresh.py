@@ -85,10 +85,10 @@ def revoke_all(call: Call, user: User) -> None:
     everywhere means that browser too (ASVS 7.4.3), and no client depends on it.
     """
     call.hold(user)  # a sign-in that is being written is waited for, and then ended with the others
+    # What comes of what, in that order: each waits for those who are taking the next from it.
+    for source in (ChallengeSession, BrowserSession, AuthorizationCode):
+        call.also(delete(source).where(source.user_id == user.id))
     call.also(_revocation(call, SignIn.user_id == user.id))
-    call.also(delete(BrowserSession).where(BrowserSession.user_id == user.id))
-    call.also(delete(ChallengeSession).where(ChallengeSession.user_id == user.id))
-    call.also(delete(AuthorizationCode).where(AuthorizationCode.user_id == user.id))
 
 
 def _revocation(call: Call, condition):
