@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import text
 
+from authservice.local import database
 from authservice.local.backend import LocalBackend
 
 FAR = 400_000_000
@@ -27,13 +28,9 @@ def held_up(store: LocalBackend) -> Iterator[Callable[[], int]]:
 @contextlib.contextmanager
 def _held_by_lock(store: LocalBackend) -> Iterator[Callable[[], int]]:
     with store.engine.connect() as holder, store.engine.connect() as onlooker:
+        database.begin_writing(holder)
         holder.execute(text("LOCK TABLE refresh_tokens IN SHARE MODE"))
-
-        def waiting() -> int:
-            onlooker.rollback()  # else it sees the same moment again
-            return onlooker.scalar(WAITING)
-
-        yield waiting
+        yield lambda: onlooker.scalar(WAITING)
         holder.rollback()
 
 
