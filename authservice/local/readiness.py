@@ -18,7 +18,7 @@ def checks(backend) -> dict[str, Callable[[], str]]:
     """Of each thing a function that looks at it: "ok" or what is wrong. An exception is what is wrong, too."""
     return {"database": lambda: _database(backend.engine),
             "migrations": lambda: _migrations(backend.engine),
-            "keys": lambda: _keys(backend)}
+            "keys": lambda: _keys(backend), **backend.tools.counters.checks()}
 
 
 def _database(engine) -> str:

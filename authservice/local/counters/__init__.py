@@ -4,6 +4,7 @@ Owns the wall: what a rule and a count are, and what keeps the counts must do. D
 nor how many are too many: that is accounts/lockout.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -68,8 +69,8 @@ class Counters(Protocol):
     def rates(self) -> "Storage":
         """Where `limits` counts the requests of a second."""
 
-    def answer(self) -> bool:
-        """Whether they can be asked at this moment."""
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What /readyz has to look at because of them; as in readiness.py."""
 
     def close(self) -> None:
         """Give back what they hold."""

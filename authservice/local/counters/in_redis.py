@@ -83,11 +83,8 @@ class RedisCounters:
         from limits.storage import RedisStorage
         return RedisStorage("redis://", self._redis.connection_pool, key_prefix="authservice:rate", wrap_exceptions=True)
 
-    def answer(self) -> bool:
-        try:
-            return self._redis.ping()
-        except RedisError:
-            return False
+    def checks(self):
+        return {"counters": lambda: self._redis.ping() and "ok"}
 
     def close(self) -> None:
         self._redis.close()
