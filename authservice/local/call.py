@@ -26,6 +26,7 @@ from authservice.errors import CognitoError, Unavailable
 from authservice.local import database
 from authservice.local.counters import Counters
 from authservice.local.database import Base
+from authservice.local.models import Event
 from authservice.local.trail import Trail
 from authservice.local.vault import Vault
 
@@ -207,32 +208,33 @@ class Call:
                 raise refusal()
         for statement in self._also:
             self.db.execute(statement, execution_options={"synchronize_session": False})
-        record = self.entry and not self.entry.kept and self.tools.trail.keep(self.db.connection(), self.entry)
-        self._send_commit()
-        if record:
-            self.entry.kept = record
+        event = self.entry and not self.entry.kept and self.tools.trail.keep(self.db.connection(), self.entry)
+        self._send_commit(event and (Event, event["id"]))
+        if event:
+            self.entry.kept = event["record"]
         for action in self._afterwards:
             action()
 
-    def _send_commit(self) -> None:
+    def _send_commit(self, proof: tuple[type[Base], object] | None) -> None:
         """COMMIT. When the connection breaks before its answer has come, nobody knows yet whether it has happened.
 
-        A new row of this call proves it, for its key is random and nobody else makes it: then the answer stands.
-        Without one it may still be on its way: Unavailable. To run the call again could say no to what it has done.
+        A new row of this call proves it, its event or another, for nobody else makes its random key: then the answer
+        stands. Without one it may still be on its way: Unavailable. To run the call again could say no to what it did.
         """
         made = first(self.db.new)
         self.db.flush()
+        proof = proof or (made and (type(made), inspect(made).identity))
         try:
             self.db.commit()
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            if made is None or not self._is_there(made):
+            if not (proof and self._is_there(*proof)):
                 raise Unavailable() from error
 
-    def _is_there(self, made: Base) -> bool:
+    def _is_there(self, table: type[Base], key) -> bool:
         with suppress(SQLAlchemyError), database.session(self.engine) as db:
-            return db.get(type(made), inspect(made).identity) is not None
+            return db.get(table, key) is not None
         return False
 
     @property

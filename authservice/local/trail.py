@@ -71,11 +71,11 @@ class Trail:
         """For a with block in which the operation runs: its entry, which is recorded at the block's end."""
         return Recording(self, events.of_call(name, request, caller, self.clock())) if self.is_on else NOT_RECORDED
 
-    def keep(self, connection: Connection, entry: events.Entry) -> str:
-        """Write the event of a change in the transaction of the change; gives the event's text."""
+    def keep(self, connection: Connection, entry: events.Entry) -> dict:
+        """Write the event of a change in the transaction of the change; gives the event's row."""
         row = self._row(entry)
         connection.execute(_INSERT, row)
-        return row["record"]
+        return row
 
     def end(self, entry: events.Entry) -> None:
         """The call is over: what is not in the database with its change is written soon."""
@@ -161,8 +161,7 @@ class Trail:
 
     def _insert(self, rows: list[dict]) -> None:
         with self._engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            database.begin_writing(connection)
             try:
                 connection.execute(_INSERT, rows)
             except IntegrityError:  # some are there: a commit whose answer was lost
