@@ -67,12 +67,12 @@ class Installation:
 
 
 @contextmanager
-def installation(instance: Path, database_url: str = "", processes: int = 4, workers: int = 1):
-    """An installation with so many processes at work, each at an address of its own."""
+def installation(instance: Path, database_url: str = "", processes: int = 4, workers: int = 1, **more):
+    """An installation with so many processes at work, each at an address of its own; `more`: their environment."""
     ports = [free_port() for _ in range(processes)]
     public_url = f"http://localhost:{ports[0]}"
     settings = {**QUICK, "AUTHSERVICE_DATABASE_URL": database_url, "AUTHSERVICE_PUBLIC_URL": public_url,
-                "AUTHSERVICE_LOG_LEVEL": "WARNING"}
+                "AUTHSERVICE_LOG_LEVEL": "WARNING", **more}
     store = LocalBackend(make_settings(instance, database_url=database_url, public_url=public_url))
     try:
         with ExitStack() as stack, ThreadPoolExecutor(processes) as threads:
