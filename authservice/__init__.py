@@ -4,6 +4,8 @@
 the only place that builds; there is no logic here.
 """
 
+from pathlib import Path
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,9 +14,10 @@ from authservice import config
 from authservice.errors import Unavailable
 
 
-def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
-    """The service as a WSGI app. `backend` is given by tests that move its clock."""
-    from authservice import api, health, logs, watch
+def create_app(settings: config.Settings | None = None, backend=None, shared: Path | None = None) -> Flask:
+    """The service as a WSGI app. `backend` is given by tests that move its clock, `shared` by a worker: the folder where
+    it meets the others (figures.py)."""
+    from authservice import api, figures, health, logs, metrics, watch
 
     settings = settings or config.load()
     logs.set_up(settings.log_level)
@@ -24,9 +27,11 @@ def create_app(settings: config.Settings | None = None, backend=None) -> Flask:
     app.extensions["authservice"] = backend
     if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
-    watch.requests(app, logs.tell)
+    counted = figures.Figures(backend.load, shared)
+    watch.requests(app, counted.count, logs.tell)
     app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
     app.register_blueprint(health.create(backend))
+    app.register_blueprint(metrics.create(counted, _depth_of_outbox(backend), settings))
     if settings.backend == "local":
         _hang_local_doors(app, backend, settings)
     else:
@@ -70,6 +75,13 @@ def build_backend(settings: config.Settings):
 def _clock_of(backend):
     from authservice.local.backend import utc_now
     return backend.tools.clock if hasattr(backend, "tools") else utc_now
+
+
+def _depth_of_outbox(backend):
+    if not hasattr(backend, "engine"):
+        return None
+    from authservice.local.messaging import outbox
+    return lambda: outbox.depth(backend)
 
 
 def _hang_local_doors(app: Flask, backend, settings: config.Settings) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from flask.cli import FlaskGroup
 
-from authservice import build_backend, config
+from authservice import build_backend, config, figures
 from authservice.config import Settings, SettingsError
 from authservice.contract import OPERATOR, service
 from authservice.errors import CognitoError
@@ -88,6 +88,7 @@ def serve(host, port, workers, tls):
     for name in ("host", "port", "workers", "tls", "public_url"):  # the worker processes read the settings anew
         os.environ[f"AUTHSERVICE_{name.upper()}"] = str(getattr(settings, name))
     _prepare(settings)
+    figures.begin_anew(figures.folder_of(settings))
     certificate = _certificate(settings, settings.host)
     for line in posture(settings) + (certificate.how_to_trust() if certificate else []):
         click.echo(line)

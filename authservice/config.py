@@ -64,6 +64,7 @@ class Settings:
     argon2_memory_kib: int = setting(19456, "argon2id memory in KiB")
     argon2_time: int = setting(2, "argon2id passes")
     argon2_parallelism: int = setting(1, "argon2id lanes")
+    metrics_token: str = setting("", "who may read /metrics: whoever presents it as a Bearer token; empty: this machine alone")
     log_level: str = setting("INFO", "least level written to the log")
     audit: str = setting("all", "which calls the audit trail has: all, changes (only what changes or is refused), or off")
     audit_days: int = setting(90, "days that its events stay in the database")

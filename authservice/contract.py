@@ -69,6 +69,9 @@ class Backend(Protocol):
     def turned_away(self, operation: str, refusal: CognitoError) -> None:
         """Take note, for the audit trail, of a call that a door has refused before it could be made."""
 
+    def load(self) -> dict[str, int]:
+        """How busy this process is now, by the names of metrics.LOAD."""
+
 
 @lru_cache
 def service(name: str = "cognito-idp") -> "Service":
@@ -100,6 +103,11 @@ class Service:
         if name not in self.operations:
             raise CognitoError("UnknownOperationException", f"There is no operation {name}.")
         return self._model.operation_model(name)
+
+    @cached_property
+    def error_codes(self) -> frozenset[str]:
+        """Every error that some operation lists."""
+        return frozenset(name for operation in self.operations for name in self.errors_of(operation))
 
     def is_public(self, operation: str) -> bool:
         return operation in self.public_operations

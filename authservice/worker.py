@@ -7,6 +7,7 @@ import gc
 
 from flask import Flask
 
+from authservice import config, figures
 from authservice import create_app as create_service
 
 YOUNG = 20_000
@@ -16,7 +17,8 @@ second request."""
 
 def create_app() -> Flask:
     """The service's app, for a process that does nothing else."""
-    app = create_service()
+    settings = config.load()
+    app = create_service(settings, shared=figures.folder_of(settings))
     settle()
     return app
 

@@ -17,10 +17,11 @@ MAY_IMPORT = {  # the room's own modules besides
     "crypto": set(), "errors": set(), "config": set(), "demo": set(),
     "contract": {"errors"},
     "watch": {"contract"}, "logs": {"watch"}, "health": {"contract"},
+    "figures": {"config", "contract", "watch"}, "metrics": {"config", "figures", "health", "this_machine"},
     "browser": {"contract", "errors"},
     "audit": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser", "audit"},
-    "this_machine": set(), "worker": {"create_app"},
+    "this_machine": set(), "worker": {"config", "create_app", "figures"},
     "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
@@ -31,11 +32,11 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health",
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics",
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
+           "prometheus_client": {"metrics"}, "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
            "flask_babel": {"hosted.languages"}, "babel": {"hosted.languages"}}
 """Libraries with one place."""
 

@@ -61,6 +61,10 @@ class CognitoBackend:
         """What can be known without a call that Amazon counts: that there are credentials, fresh ones."""
         return {"credentials": self._look_at_credentials}
 
+    def load(self) -> dict[str, int]:
+        """Nothing is hashed or stored here; see contract.Backend.load."""
+        return {}
+
     def _look_at_credentials(self) -> str:
         return "ok" if self._credentials and self._credentials.get_frozen_credentials().access_key else "none found"
 

@@ -8,6 +8,7 @@ Sources: RFC 9106 (argon2), NIST SP 800-63B-4 section 3.1.1.2 (the exact passwor
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 from passlib.context import CryptContext
 
@@ -43,10 +44,25 @@ class Passwords:
             argon2__parallelism=parallelism,
         )
         self._threads = ThreadPoolExecutor(at_once, "hashing")
+        self._counting = Lock()
+        self.waiting = self.running = 0  # hashes, at this moment
         self._of_nobody = self._do(self._context.hash, "the password of nobody")
 
     def _do(self, work: Callable, *given):
-        return self._threads.submit(work, *given).result()
+        self._count(waiting=1)
+        return self._threads.submit(self._run, work, *given).result()
+
+    def _run(self, work: Callable, *given):
+        self._count(waiting=-1, running=1)
+        try:
+            return work(*given)
+        finally:
+            self._count(running=-1)
+
+    def _count(self, waiting: int = 0, running: int = 0) -> None:
+        with self._counting:
+            self.waiting += waiting
+            self.running += running
 
     def hash(self, password: str) -> str:
         """A new salted hash in the `$argon2id$…` form, costs included. ValueError for a refused password."""

@@ -157,6 +157,12 @@ class LocalBackend:
         """What has to be in order for a call to succeed; see readiness.py."""
         return readiness.checks(self)
 
+    def load(self) -> dict[str, int]:
+        """How busy this process is now; see contract.Backend.load."""
+        hashing = self.tools.passwords
+        return {"hashing_waiting": hashing.waiting, "hashing_running": hashing.running,
+                "database_connections": self.engine.pool.checkedout()}
+
     def close(self) -> None:
         """Stop delivering, write the audit trail to its end, give back the database connections."""
         self.courier.stop()

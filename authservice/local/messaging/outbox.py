@@ -70,6 +70,15 @@ def recent(backend, to: str | None = None, limit: int = 100) -> list[dict]:
     return backend.run(lambda call: [_shown(call.vault, row) for row in call.db.scalars(rows)])
 
 
+def depth(backend) -> tuple[int, float]:
+    """How many messages wait to be sent, and for how many seconds the oldest has: what is due or will be tried again."""
+    waiting = select(func.count(), func.min(OutboxMessage.created_at)).where(
+        OutboxMessage.next_try_at.is_not(None), OutboxMessage.content.is_not(None))
+    with backend.engine.connect() as connection:  # beside the calls, however many wait their turn
+        number, oldest = connection.execute(waiting).one()
+    return number, (backend.tools.clock() - oldest).total_seconds() if oldest else 0.0
+
+
 def _shown(vault: Vault, row: OutboxMessage) -> dict:
     content = read(vault, row)
     text = content["text"]
