@@ -22,6 +22,7 @@ from authservice.crypto.seal import Sealer, load_or_create_key
 from authservice.errors import CognitoError, Unavailable, not_authorized
 from authservice.local import counters, database, housekeeping, readiness
 from authservice.local.availability import Gate, Meaning, Preparation, meaning, refuse
+from authservice.local.accounts import source
 from authservice.local.call import OPERATIONS, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.trail import Trail
@@ -74,7 +75,7 @@ class LocalBackend:
             self.quotas.spend(operation)
             self.contract.validate(operation, request)
             try:
-                return self._run(lambda call: answer(call, request), caller, entry)
+                return self._run(lambda call: answer(call, request), source.of(caller, request), entry)
             except CognitoError as refusal:
                 raise self._declared(operation, refusal) from None
 

@@ -23,6 +23,10 @@ ALLOWED = 5
 PROXIED = {"X-Forwarded-For": f"198.51.100.1, {HERE}"}
 
 
+def outcome(answer) -> str:
+    return json.loads(answer.text).get("__type", "signed in")
+
+
 class Service:
     """The service with a limit of five, a user pool and one user in it; asked from wherever a test is."""
 
@@ -36,14 +40,13 @@ class Service:
         self.app = create_app(self.local.settings, backend=self.local)
         self.wire = Wire(self.app.test_client())
 
-    def post(self, operation: str, request: dict, address: str = HERE, headers: dict | None = None):
-        return self.wire.post(operation, request, headers=headers, environ_base={"REMOTE_ADDR": address})
+    def post(self, operation: str, request: dict, address: str = HERE, headers: dict | None = None, **how):
+        return self.wire.post(operation, request, headers=headers, environ_base={"REMOTE_ADDR": address}, **how)
 
     def sign_in(self, username: str, password: str = PASSWORD, address: str = HERE, client=None, headers=None):
         request = {"ClientId": (client or self.client).id, "AuthFlow": "USER_PASSWORD_AUTH",
                    "AuthParameters": {"USERNAME": username, "PASSWORD": password}}
-        answer = self.post("InitiateAuth", request, address, headers)
-        return json.loads(answer.text).get("__type", "signed in")
+        return outcome(self.post("InitiateAuth", request, address, headers))
 
     def fail(self, number: int, address: str = HERE, headers=None) -> str:
         """A wrong password for another name each time; whether it is anybody's does not show."""
@@ -182,12 +185,48 @@ def test_so_is_whoever_the_settings_say(make_service, given):
     assert service.sign_in("user-1") == "signed in"
 
 
-def test_a_server_that_asks_for_many_is_not_counted(make_service):
+@pytest.fixture
+def servers(make_service):
+    """How an app's own server signs its users in: by AWS credentials, and by its client's secret."""
+    service = make_service(source_exempt="")
+    secret = service.pool.client(GenerateSecret=True, PreventUserExistenceErrors="ENABLED")
+
+    def by_credentials(username, password, context):
+        return outcome(service.post("AdminInitiateAuth", {
+            "UserPoolId": service.pool.id, "ClientId": service.hiding.id, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
+            "AuthParameters": {"USERNAME": username, "PASSWORD": password},
+            **({"ContextData": {"ServerName": "app", "ServerPath": "/", "HttpHeaders": [], **context}} if context else {}),
+        }, signed=True, address="127.0.0.1"))
+
+    def by_secret(username, password, context):
+        return outcome(service.post("InitiateAuth", {
+            "ClientId": secret.id, "AuthFlow": "USER_PASSWORD_AUTH", "UserContextData": context,
+            "AuthParameters": {"USERNAME": username, "PASSWORD": password, "SECRET_HASH": secret.hash(username)}}))
+
+    return {"credentials": by_credentials, "secret": by_secret}
+
+
+@pytest.mark.parametrize("proof", ["credentials", "secret"])
+def test_a_server_that_asks_for_many_is_not_counted_but_the_address_that_it_names_is(servers, proof):
+    sign_in = servers[proof]
+    for number in range(ALLOWED + 1):
+        assert sign_in(f"name-{number}", BAD, {}) == "NotAuthorizedException"
+    assert sign_in("user-1", PASSWORD, {}) == "signed in"
+    for number in range(ALLOWED + 1):
+        assert sign_in(f"name-{number}", BAD, {"IpAddress": THERE}) == "NotAuthorizedException"
+    assert sign_in("user-1", PASSWORD, {"IpAddress": THERE}) == TOO_MANY
+    assert sign_in("user-1", PASSWORD, {"IpAddress": "198.51.100.1"}) == "signed in"
+
+
+def test_nobody_passes_for_a_server_who_does_not_know_the_secret(make_service):
     service = make_service()
     for number in range(ALLOWED + 1):
-        with pytest.raises(CognitoError, match="Incorrect"):
-            service.hiding.begin("ADMIN_USER_PASSWORD_AUTH", "AdminInitiateAuth", USERNAME=f"name-{number}", PASSWORD=BAD)
-    assert service.sign_in("user-1") == "signed in"
+        service.fail(number)
+    request = {"ClientId": service.client.id, "AuthFlow": "USER_PASSWORD_AUTH", "UserContextData": {"IpAddress": THERE},
+               "AuthParameters": {"USERNAME": "user-1", "PASSWORD": PASSWORD}}
+    assert outcome(service.post("InitiateAuth", request)) == TOO_MANY
+    request["AuthParameters"]["SECRET_HASH"] = "made-up"
+    assert outcome(service.post("InitiateAuth", request)) == "InvalidParameterException"
 
 
 def test_what_a_guest_says_of_his_address_is_not_believed(make_service):
@@ -209,7 +248,7 @@ def test_what_a_trusted_proxy_adds_is(make_service):
 def test_who_comes_by_a_trusted_proxy_is_never_of_this_machine(make_service):
     service = make_service(trusted_proxies=1)
     answer = service.wire.post("ListUserPools", {"MaxResults": 1}, signed=True, headers={"X-Forwarded-For": "127.0.0.1"})
-    assert json.loads(answer.text)["__type"] == "AccessDeniedException"
+    assert outcome(answer) == "AccessDeniedException"
 
 
 @pytest.mark.parametrize(("address", "counted"), [
