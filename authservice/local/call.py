@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from sqlalchemy import Connection, Engine, Executable, Row, inspect, select
+from sqlalchemy import Connection, Engine, Executable, Insert, Row, Select, bindparam, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -78,9 +78,10 @@ class Call:
     """The event that the call's changes are recorded by."""
     uncounted: set[bytes] = field(default_factory=set)
     """Who turned out to have no failures on record, so that there are none to forgive."""
-    _claims: list[tuple[Executable, Callable[[], CognitoError]]] = field(default_factory=list)
+    _claims: list[tuple[Executable, dict, Callable[[], CognitoError]]] = field(default_factory=list)
     _guards: list[Callable[[], object]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
+    _inserts: list[tuple[type[Base], dict]] = field(default_factory=list)
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
     _held: list[Base] = field(default_factory=list)
 
@@ -96,8 +97,12 @@ class Call:
 
     def read(self, query: Executable, values: dict) -> list[Row]:
         """What a query of readings.py finds."""
-        connection = self.db.connection() if "db" in self.__dict__ else self._reader
-        return connection.execute(query, values).all()
+        return self._connection.execute(query, values).all()
+
+    @property
+    def _connection(self) -> Connection:
+        """The one connection of this call: the session's, if there is a session."""
+        return self.db.connection() if "db" in self.__dict__ else self._reader
 
     def close(self) -> None:
         """Give back what the call holds; what is not committed is as if it had not been."""
@@ -149,13 +154,13 @@ class Call:
     def later(self, **duration) -> datetime:
         return self.now + timedelta(**duration)
 
-    def claim(self, statement: Executable, refusal: Callable[[], CognitoError]) -> None:
+    def claim(self, statement: Executable, refusal: Callable[[], CognitoError], values: dict | None = None) -> None:
         """Promise that `statement` (an UPDATE or DELETE) will touch exactly one row when the call commits.
 
         Whoever comes second touches none and gets `refusal`, with nothing written: this is how
         single-use things (codes, sessions, TOTP steps, refresh tokens) are spent once.
         """
-        self._claims.append((statement, refusal))
+        self._claims.append((statement, values or {}, refusal))
 
     def guard(self, check: Callable[[], object]) -> None:
         """Promise that `check`, run again when the call commits, still refuses nothing.
@@ -170,6 +175,10 @@ class Call:
         For what was decided on it and is written elsewhere: no sign-in goes by a password replaced meanwhile.
         """
         self._held.append(row)
+
+    def insert(self, model: type[Base], **values) -> None:
+        """Write a new row when the call commits: of those that every sign-in leaves, which nobody needs as objects."""
+        self._inserts.append((model, values))
 
     def also(self, statement: Executable) -> None:
         """Execute `statement` when the call commits, however many rows it touches."""
@@ -197,18 +206,21 @@ class Call:
         """Take the write lock, the claims, write all changes and commit. A call that only read does nothing."""
         if not self._has_changes:
             return
-        database.begin_writing(self.db)
+        connection = self._connection
+        database.begin_writing(connection)
         for row in self._held:
-            if row not in self.db.new:
-                _refuse_changed(self.db, row)
+            if "db" not in self.__dict__ or row not in self.db.new:
+                _refuse_changed(connection, row)
         for check in self._guards:
             check()
-        for statement, refusal in self._claims:
-            if self.db.execute(statement, execution_options={"synchronize_session": False}).rowcount != 1:
+        for statement, values, refusal in self._claims:
+            if connection.execute(statement, values).rowcount != 1:
                 raise refusal()
         for statement in self._also:
-            self.db.execute(statement, execution_options={"synchronize_session": False})
-        event = self.entry and not self.entry.kept and self.tools.trail.keep(self.db.connection(), self.entry)
+            connection.execute(statement)
+        for model, values in self._inserts:
+            connection.execute(_insert(model), values)
+        event = self.entry and not self.entry.kept and self.tools.trail.keep(connection, self.entry)
         self._send_commit(event and (Event, event["id"]))
         if event:
             self.entry.kept = event["record"]
@@ -221,11 +233,15 @@ class Call:
         A new row of this call proves it, its event or another, for nobody else makes its random key: then the answer
         stands. Without one it may still be on its way: Unavailable. To run the call again could say no to what it did.
         """
-        made = first(self.db.new)
-        self.db.flush()
-        proof = proof or (made and (type(made), inspect(made).identity))
+        session = self.__dict__.get("db")
+        if session is not None:
+            made = first(session.new)
+            session.flush()
+            proof = proof or (made and (type(made), inspect(made).identity))
+        for model, values in self._inserts:
+            proof = proof or (model, values["id"])
         try:
-            self.db.commit()
+            (self._connection if session is None else session).commit()
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
@@ -239,17 +255,30 @@ class Call:
 
     @property
     def _has_changes(self) -> bool:
-        if "db" not in self.__dict__:
-            return bool(self._claims or self._also)
-        db = self.db
-        return bool(self._claims or self._also or db.new or db.deleted or any(map(db.is_modified, db.dirty)))
+        if self._claims or self._also or self._inserts:
+            return True
+        db = self.__dict__.get("db")
+        return db is not None and bool(db.new or db.deleted or any(map(db.is_modified, db.dirty)))
 
 
-def _refuse_changed(db: Session, row: Base) -> None:
-    table = type(row)
-    same = select(table.version).where(table.id == row.id, table.version == row.version)
-    if db.execute(same.with_for_update(key_share=True)).first() is None:
-        raise StaleDataError(f"{table.__tablename__} {row.id} was changed meanwhile")
+def _refuse_changed(connection: Connection, row: Base) -> None:
+    model = database.model_of(row)
+    if connection.execute(_unchanged(model), {"id": row.id, "version": row.version}).first() is None:
+        raise StaleDataError(f"{model.__tablename__} {row.id} was changed meanwhile")
+
+
+# Made once each: building a statement costs more than running it.
+
+@lru_cache
+def _unchanged(model: type[Base]) -> Select:
+    columns = model.__table__.c
+    same = select(columns.version).where(columns.id == bindparam("id"), columns.version == bindparam("version"))
+    return same.with_for_update(key_share=True)
+
+
+@lru_cache
+def _insert(model: type[Base]) -> Insert:
+    return insert(model.__table__)
 
 
 def digest(bearer: str) -> bytes:

@@ -155,6 +155,11 @@ def begin_reading(db: Session) -> None:
         connection.exec_driver_sql(NO_TIMEOUT)
 
 
+def model_of(row) -> type[Base]:
+    """The model of a row, or of the plain values of one (readings.py)."""
+    return getattr(row, "model", type(row))
+
+
 def prepare(engine: Engine) -> None:
     """Make the tables of an empty database; refuse one that another version made (SchemaError).
 

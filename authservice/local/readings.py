@@ -1,7 +1,7 @@
 """Rows as plain values: what the calls that only read need, in one query each, without a unit of work's bookkeeping.
 
-Owns the queries of the busiest calls (refresh, GetUser, AdminGetUser, UserInfo, client credentials, the published
-documents) and the values they give. A value has the names of its model, so that whoever reads a User reads a UserRead
+Owns the queries of the busiest calls (sign-in, refresh, GetUser, AdminGetUser, UserInfo, client credentials, the
+published documents) and the values they give. A value has the names of its model, so that whoever reads a User reads a UserRead
 too; who changes a row takes the row.
 
 Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
@@ -11,12 +11,13 @@ on every worker.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import Row, Select, bindparam, select
 
 from authservice.local import database
 from authservice.local.call import Call, digest, first
-from authservice.local.models import AppClient, Name, Pool, RefreshToken, SignIn, User
+from authservice.local.models import AppClient, ChallengeSession, Name, Pool, RefreshToken, SignIn, User
 
 MOST_REMEMBERED = 10_000
 """Pools and app clients that a process remembers; then it begins anew."""
@@ -24,7 +25,8 @@ MOST_REMEMBERED = 10_000
 Stamp = tuple
 """Which state a pool's row is in, or an app client's and its pool's: version and creation, for an id may come again."""
 
-_C, _P, _U, _S, _R, _N = (model.__table__ for model in (AppClient, Pool, User, SignIn, RefreshToken, Name))
+_C, _P, _U, _S, _R, _N, _H = (model.__table__ for model in (AppClient, Pool, User, SignIn, RefreshToken, Name,
+                                                           ChallengeSession))
 _POOL_STAMP = (_P.c.version.label("pool_version"), _P.c.created_at.label("pool_created_at"))
 _CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("client_created_at"), *_POOL_STAMP)
 
@@ -33,6 +35,7 @@ _CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("cl
 class UserRead:
     """A user as a call reads him."""
 
+    model: ClassVar = User
     id: str
     pool_id: str
     username: str
@@ -44,6 +47,46 @@ class UserRead:
     created_at: datetime
     modified_at: datetime
     pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class UserSigningIn:
+    """A user as a sign-in reads him, with what he can prove himself by."""
+
+    model: ClassVar = User
+    id: str
+    pool_id: str
+    username: str
+    status: str
+    enabled: bool
+    attributes: dict
+    password_hash: str | None
+    password_set_at: datetime | None
+    srp_salt: bytes | None
+    srp_verifier: bytes | None
+    totp_secret: bytes | None
+    totp_device: str | None
+    totp_step: int
+    mfa_methods: list
+    mfa_preferred: str | None
+    version: int
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeRead:
+    """A step of a sign-in that waits for an answer, with its user, if there is one, and app client."""
+
+    model: ClassVar = ChallengeSession
+    id: bytes
+    client_id: str
+    user_id: str | None
+    challenge: str
+    state: bytes
+    used: bool
+    expires_at: datetime
+    user: UserSigningIn | None
+    client: AppClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +122,8 @@ class RefreshTokenRead:
 
 
 _USER = [_U.c[name].label(f"user_{name}") for name in UserRead.__slots__ if name != "pool"]
+_SIGNING_IN = [_U.c[name].label(f"user_{name}") for name in UserSigningIn.__slots__ if name != "pool"]
+_CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead.__slots__ if name not in ("user", "client")]
 _SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead.__slots__ if name not in ("user", "client")]
 _TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead.__slots__ if name != "sign_in"]
 
@@ -95,6 +140,12 @@ _BY_SUB = (select(*_USER, *_POOL_STAMP).join(_P, _P.c.id == _U.c.pool_id)
            .where(_U.c.id == bindparam("sub"), _U.c.pool_id == bindparam("pool_id")))
 _BY_NAME = (select(*_USER, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id).join(_P, _P.c.id == _U.c.pool_id)
             .where(_N.c.pool_id == bindparam("pool_id"), _N.c.key == bindparam("key"), _N.c.signs_in))
+_SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id)
+                       .join(_P, _P.c.id == _U.c.pool_id)
+                       .where(_N.c.pool_id == bindparam("pool_id"), _N.c.key == bindparam("key"), _N.c.signs_in))
+_BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_H)
+                 .outerjoin(_U, _U.c.id == _H.c.user_id).join(_C, _C.c.id == _H.c.client_id)
+                 .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
 _BY_EVENT = _with_user_and_client(select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S)
                                   ).where(_S.c.event_id == bindparam("event_id"))
 _BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_STAMP)
@@ -126,6 +177,25 @@ def user_by_sub(call: Call, pool_id: str, sub: str) -> UserRead | None:
 def user_by_name(call: Call, pool_id: str, key: str) -> UserRead | None:
     """The user a sign-in name belongs to; `key` is the name's normal form."""
     return _user(call, _one(call, _BY_NAME, {"pool_id": pool_id, "key": key}))
+
+
+def user_signing_in(call: Call, pool_id: str, key: str) -> UserSigningIn | None:
+    """The same, as a sign-in reads him."""
+    found = _one(call, _SIGNING_IN_BY_NAME, {"pool_id": pool_id, "key": key})
+    its_pool = found and _remembered(call, Pool, pool_id, tuple(found[len(_SIGNING_IN):]))
+    return its_pool and UserSigningIn(*found[:len(_SIGNING_IN)], its_pool)
+
+
+def challenge(call: Call, id: bytes) -> ChallengeRead | None:
+    """The challenge session of this id."""
+    found = _one(call, _BY_CHALLENGE, {"id": id})
+    if found is None:
+        return None
+    own, user, stamp = (found[:len(_CHALLENGE)], found[len(_CHALLENGE):-len(_CLIENT_STAMP)],
+                        found[-len(_CLIENT_STAMP):])
+    its_client = _remembered(call, AppClient, own[1], tuple(stamp))
+    its_user = UserSigningIn(*user, its_client.pool) if its_client and user[0] else None
+    return its_client and ChallengeRead(*own, its_user, its_client)
 
 
 def sign_in(call: Call, event_id: str) -> SignInRead | None:

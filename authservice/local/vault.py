@@ -4,9 +4,12 @@ Owns the binding between a row and its secrets. Does not own the cipher
 (crypto/seal.py) nor the key (a file in the instance folder, mode 0600).
 """
 
+from functools import lru_cache
+
 from sqlalchemy import inspect
 
 from authservice.crypto.seal import Sealer
+from authservice.local.database import model_of
 
 
 class Vault:
@@ -19,6 +22,10 @@ class Vault:
         """Seal a secret into a column. The row's primary key must be set already."""
         plain = secret.encode() if isinstance(secret, str) else secret
         setattr(row, column, self._sealer.seal(plain, _place(row, column)))
+
+    def sealed(self, model, key, column: str, secret: str) -> bytes:
+        """What to write into a column of a new row of which only the values are there, `key` among them."""
+        return self._sealer.seal(secret.encode(), f"{model.__tablename__}.{column}.{key}")
 
     def read(self, row, column: str) -> bytes:
         """Open a sealed column; raises ValueError when it was copied from elsewhere or changed."""
@@ -33,6 +40,11 @@ class Vault:
 
 
 def _place(row, column: str) -> str:
-    mapper = inspect(type(row))
-    key = "/".join(str(getattr(row, mapper.get_property_by_column(part).key)) for part in mapper.primary_key)
-    return f"{mapper.local_table.name}.{column}.{key}"
+    model = model_of(row)
+    return f"{model.__tablename__}.{column}.{'/'.join([str(getattr(row, name)) for name in _key_of(model)])}"
+
+
+@lru_cache
+def _key_of(model) -> list[str]:
+    mapper = inspect(model)
+    return [mapper.get_property_by_column(part).key for part in mapper.primary_key]

@@ -18,7 +18,7 @@ from authservice.errors import (CognitoError, alias_exists, client_not_found, gr
 from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
-from authservice.local.readings import UserRead
+from authservice.local.readings import UserRead, UserSigningIn
 
 LONGEST_KEY = 512
 """Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
@@ -110,6 +110,11 @@ def find_user(call: Call, pool: Pool, name: str) -> User | None:
     if found is not None:
         set_committed_value(found, "pool", pool)
     return found
+
+
+def find_user_signing_in(call: Call, pool: Pool, name: str) -> UserSigningIn | None:
+    """The same as plain values, for a sign-in."""
+    return readings.user_signing_in(call, pool.id, name_key(pool, name))
 
 
 def user(call: Call, pool_id: str, name: str) -> User:

@@ -7,10 +7,13 @@ failures (lockout.py) nor the hash itself (crypto/passwords.py).
 from datetime import timedelta
 from string import ascii_lowercase, ascii_uppercase, digits
 
+from sqlalchemy import update
+
 from authservice.crypto import srp
 from authservice.errors import CognitoError
 from authservice.local.call import Call
 from authservice.local.models import Pool, User
+from authservice.local.readings import UserSigningIn
 
 SALT_BYTES = 16
 SYMBOLS = set("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
@@ -77,7 +80,7 @@ def set_password(call: Call, user: User, password: str) -> None:
     user.modified_at = call.now
 
 
-def is_right(call: Call, user: User | None, password: str) -> bool:
+def is_right(call: Call, user: User | UserSigningIn | None, password: str) -> bool:
     """Whether this is the user's password; for no user, or one without a password, False at the same cost.
 
     A hash made with older settings is renewed on the way (written when the call commits).
@@ -86,7 +89,8 @@ def is_right(call: Call, user: User | None, password: str) -> bool:
         return call.tools.passwords.verify_unknown(password)
     right, renewed = call.tools.passwords.verify(password, user.password_hash)
     if right and renewed:
-        user.password_hash = renewed
+        call.also(update(User).where(User.id == user.id, User.password_hash == user.password_hash)
+                  .values(password_hash=renewed))
     return right
 
 

@@ -17,7 +17,7 @@ from authservice.local.authentication import next_step, sign_in
 from authservice.local.authentication.attempt import Attempt, suspend
 from authservice.local.authentication.challenges import password_verifier
 from authservice.local.call import Call
-from authservice.local.models import AppClient, User
+from authservice.local.models import AppClient
 from authservice.local.tokens import issue, refresh
 
 DEFAULT_FLOWS = {"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"}
@@ -104,7 +104,7 @@ def _begin(call: Call, client: AppClient, parameters: dict) -> Attempt:
     """An attempt by the named user, after the secret hash over the name as typed."""
     name = parameters.get("USERNAME") or _missing("USERNAME")
     directory.check_secret_hash(call, client, parameters.get("SECRET_HASH"), [name])
-    user: User | None = call.is_about(directory.find_user(call, client.pool, name))
+    user = call.is_about(directory.find_user_signing_in(call, client.pool, name))
     if user is None:
         triggers.fire(client.pool, "UserMigration")
         if not (client.hides_users or call.caller.is_hosted):

@@ -54,8 +54,7 @@ def _tokens(call: Call, attempt: Attempt) -> dict:
 def _browser_session(call: Call, attempt: Attempt) -> dict:
     """What our hosted pages get: not tokens, but the id of a browser session for their cookie."""
     session_id = call.token()
-    call.db.add(BrowserSession(id=digest(session_id), pool_id=attempt.client.pool_id, user=attempt.user,
-                               user_id=attempt.user.id, auth_time=call.now, methods=attempt.methods,
-                               expires_at=call.now + BROWSER_SESSION))
+    call.insert(BrowserSession, id=digest(session_id), pool_id=attempt.client.pool_id, user_id=attempt.user.id,
+                auth_time=call.now, methods=attempt.methods, expires_at=call.now + BROWSER_SESSION)
     return {"AccessToken": session_id, "TokenType": "Browser",
             "ExpiresIn": int(BROWSER_SESSION.total_seconds())}

@@ -66,9 +66,9 @@ def _bearer(call: Call, request: dict) -> tuple[User, Attempt | None, object]:
     if request.get("AccessToken"):
         return check.signed_in(call, request["AccessToken"]).user, None, None
     attempt, row = resume(call, None, "MFA_SETUP", request.get("Session"))
-    if attempt.user.totp_secret:  # set up meanwhile, perhaps in another sign-in: this Session may not replace it
+    if attempt.user and attempt.user.totp_secret:  # set up meanwhile, perhaps in another sign-in: this Session may not replace it
         raise invalid_session()
-    return attempt.user, attempt, row
+    return attempt.row(call), attempt, row
 
 
 @operation("SetUserMFAPreference")

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from authservice.local.accounts import assurance, directory, profile
 from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, Pool, RefreshToken, SignIn, User
-from authservice.local.readings import SignInRead
+from authservice.local.readings import SignInRead, UserSigningIn
 from authservice.local.tokens import keys, validity
 
 API_SCOPE = "aws.cognito.signin.user.admin"
@@ -30,18 +30,20 @@ def issuer(call: Call, pool: Pool) -> str:
     return f"{call.settings.public_url}/{pool.id}"
 
 
-def begin(call: Call, user: User, client: AppClient, scopes: Iterable[str] = (API_SCOPE,),
-          auth_time: datetime | None = None, **details) -> SignIn:
-    """Open a family of tokens for a user at an app client; `details` are further columns of SignIn."""
+def begin(call: Call, user: User | UserSigningIn, client: AppClient, scopes: Iterable[str] = (API_SCOPE,),
+          auth_time: datetime | None = None, from_domain: bool = False, methods: Iterable[str] = (),
+          **details) -> SignInRead:
+    """Open a family of tokens for a user at an app client; `details` are those of SignIn that only some have: nonce,
+    acr, claims, resource."""
     longest = max(validity.access(client), validity.identity(client))
-    sign_in = SignIn(id=call.uuid(), event_id=call.uuid(), user=user, client=client, user_id=user.id,
-                     client_id=client.id, scopes=list(scopes), auth_time=auth_time or call.now,
-                     expires_at=call.now + validity.refresh(client) + longest, **details)
-    call.db.add(sign_in)
-    return sign_in
+    values = {"id": call.uuid(), "event_id": call.uuid(), "user_id": user.id, "client_id": client.id,
+              "scopes": list(scopes), "auth_time": auth_time or call.now, "from_domain": from_domain,
+              "methods": list(methods), **dict.fromkeys(("nonce", "acr", "claims", "resource")), **details}
+    call.insert(SignIn, **values, expires_at=call.now + validity.refresh(client) + longest)
+    return SignInRead(**values, revoked_at=None, user=user, client=client)
 
 
-def authentication_result(call: Call, sign_in: SignIn, refresh_token: str | None = None) -> dict:
+def authentication_result(call: Call, sign_in: SignInRead, refresh_token: str | None = None) -> dict:
     """AuthenticationResult as InitiateAuth and its siblings answer it; ExpiresIn is the access token's, in seconds."""
     client, groups = sign_in.client, directory.groups_of(call, sign_in.user)
     result = {"AccessToken": access_token(call, sign_in, groups),
@@ -57,8 +59,8 @@ def authentication_result(call: Call, sign_in: SignIn, refresh_token: str | None
 def new_refresh_token(call: Call, sign_in: SignIn, expires_at: datetime | None = None) -> str:
     """Add a refresh token to a sign-in; it lives as the app client says, or until `expires_at`."""
     token = ".".join([REFRESH_HEADER, *(call.token(n) for n in (32, 12, 48, 16))])
-    call.db.add(RefreshToken(id=digest(token), sign_in_id=sign_in.id,
-                             expires_at=expires_at or call.now + validity.refresh(sign_in.client)))
+    call.insert(RefreshToken, id=digest(token), sign_in_id=sign_in.id,
+                expires_at=expires_at or call.now + validity.refresh(sign_in.client))
     return token
 
 

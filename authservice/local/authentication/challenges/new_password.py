@@ -32,7 +32,7 @@ def check(call: Call, client: AppClient, session: str | None, responses: dict) -
     password = responses.get("NEW_PASSWORD")
     if not password:
         raise missing_parameter("NEW_PASSWORD")
-    user = attempt.user
+    user = attempt.row(call)
     passwords.check_policy(user.pool, password)
     passwords.check_history(call, user, password)
     _take_attributes(call, attempt, responses)
