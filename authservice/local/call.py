@@ -207,7 +207,7 @@ class Call:
         if not self._has_changes:
             return
         connection = self._connection
-        database.begin_writing(connection)
+        database.begin_writing(connection, self._is_lasting)
         for row in self._held:
             if "db" not in self.__dict__ or row not in self.db.new:
                 _refuse_changed(connection, row)
@@ -257,8 +257,18 @@ class Call:
     def _has_changes(self) -> bool:
         if self._claims or self._also or self._inserts:
             return True
+        return self._has_changed_rows
+
+    @property
+    def _has_changed_rows(self) -> bool:
         db = self.__dict__.get("db")
         return db is not None and bool(db.new or db.deleted or any(map(db.is_modified, db.dirty)))
+
+    @property
+    def _is_lasting(self) -> bool:
+        """Whether a power cut must not take what this call writes."""
+        return bool(self._claims or self._also or self._has_changed_rows
+                    or not all(model.may_be_lost for model, _ in self._inserts))
 
 
 def _refuse_changed(connection: Connection, row: Base) -> None:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import ClassVar
 
 from sqlalchemy import URL, Connection, DateTime, Engine, ForeignKey, MetaData, create_engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
@@ -31,6 +32,8 @@ KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count"
 UNBOUNDED_SECONDS = 30
 """How long a lock or a connection is waited for where nothing else is said."""
 NO_TIMEOUT = "SET LOCAL statement_timeout = 0"
+SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
+"""How SQLite commits what lasts, and what a power cut may take."""
 UPGRADE_ATTEMPTS = 20
 UPGRADE_PAUSE_SECONDS = 0.25
 BACKUP_PAGES = 2000
@@ -49,6 +52,8 @@ class SchemaError(SettingsError):
 class Base(DeclarativeBase):
     """The tables; constraint names are fixed so that migrations can name them."""
 
+    may_be_lost: ClassVar = False
+    """Whether new rows need not survive a power cut."""
     metadata = MetaData(naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
@@ -127,7 +132,7 @@ def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged sign-up survives a power cut
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[True]}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
 
@@ -139,10 +144,20 @@ def session(engine: Engine) -> Session:
     return Session(engine, autoflush=False, expire_on_commit=False)
 
 
-def begin_writing(db: Session | Connection) -> None:
-    """Begin the one transaction there is. SQLite takes the write lock now; PostgreSQL locks rows as they are written."""
+def begin_writing(db: Session | Connection, lasting: bool = True) -> None:
+    """Begin the one transaction there is. SQLite takes the write lock now; PostgreSQL locks rows as they are written.
+
+    What is `lasting` survives a power cut from its commit on. Waiting for the disk is most of a small commit, so what
+    may be lost in one, though never by half, does not wait.
+    """
     connection = db if isinstance(db, Connection) else db.connection()
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("BEGIN" if lasting else "BEGIN; SET LOCAL synchronous_commit = off")
+        return
+    if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was
+        connection.exec_driver_sql(f"PRAGMA synchronous = {SYNCHRONOUS[lasting]}")
+        connection.info["lasting"] = lasting
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def begin_reading(db: Session) -> None:

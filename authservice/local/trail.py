@@ -161,7 +161,7 @@ class Trail:
 
     def _insert(self, rows: list[dict]) -> None:
         with self._engine.connect() as connection:
-            database.begin_writing(connection)
+            database.begin_writing(connection, lasting=False)  # a power cut takes what still waits, too
             try:
                 connection.execute(_INSERT, rows)
             except IntegrityError:  # some are there: a commit whose answer was lost

@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import pytest
 from botocore.retries.standard import ExponentialBackoff
-from sqlalchemy import event
 from werkzeug.serving import make_server
 
 from authservice import create_app
@@ -71,11 +70,8 @@ class Store:
 
 def open_store(instance, **given) -> Store:
     store = Store()
+    database.SYNCHRONOUS.update({True: "OFF", False: "OFF"})  # nothing here outlives the run: no wait for the disk
     store.local = LocalBackend(make_settings(instance, **given), lambda: store.clock())
-    if store.local.engine.dialect.name == "sqlite":  # nothing here outlives the run: no wait for the disk
-        event.listen(store.local.engine, "connect", lambda connection, record: connection.execute(
-            "PRAGMA synchronous = OFF"))
-        store.local.engine.dispose()
     return store
 
 

@@ -4,6 +4,7 @@ Every bearer value is stored as its SHA-256: a stolen table lets nobody in.
 """
 
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import JSON, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -17,6 +18,8 @@ class ChallengeSession(Base):
     """One step of a sign-in that waits for an answer: bound to user, app client and challenge, used once."""
 
     __tablename__ = "challenge_sessions"
+    may_be_lost: ClassVar = True
+    """A power cut may take the last of them: whoever was signing in begins anew."""
 
     id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     """SHA-256 of the Session (or of SRP's SECRET_BLOCK)."""
