@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
-from sqlalchemy import Connection, Engine, Executable, Insert, Row, Select, bindparam, insert, inspect, select
+from sqlalchemy import Connection, Engine, Executable, Insert, Select, bindparam, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -23,7 +23,7 @@ from authservice.config import Settings
 from authservice.contract import Caller
 from authservice.crypto.passwords import Passwords
 from authservice.errors import CognitoError, Unavailable
-from authservice.local import database
+from authservice.local import database, prepared
 from authservice.local.counters import Counters
 from authservice.local.database import Base
 from authservice.local.models import Event
@@ -95,9 +95,9 @@ class Call:
     def _reader(self) -> Connection:
         return self.engine.connect()
 
-    def read(self, query: Executable, values: dict) -> list[Row]:
-        """What a query of readings.py finds."""
-        return self._connection.execute(query, values).all()
+    def read(self, query: Select, values: dict) -> list[tuple]:
+        """What a query finds that was made once."""
+        return prepared.rows(self._connection, query, values)
 
     @property
     def _connection(self) -> Connection:

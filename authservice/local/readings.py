@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from authservice.local import database
 from authservice.local.call import Call, digest, first
@@ -209,13 +209,13 @@ def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
     return its_sign_in and RefreshTokenRead(*found[:len(_TOKEN)], its_sign_in)
 
 
-def _one(call: Call, query: Select, values: dict) -> Row | None:
+def _one(call: Call, query: Select, values: dict) -> tuple | None:
     return first(call.read(query, values))
 
 
 # A pool or app client may be deleted between a query and a look at it; what belongs to it is gone with it then.
 
-def _user(call: Call, found: Row | None) -> UserRead | None:
+def _user(call: Call, found: tuple | None) -> UserRead | None:
     its_pool = found and _remembered(call, Pool, found.user_pool_id, tuple(found[len(_USER):]))
     return its_pool and UserRead(*found[:len(_USER)], its_pool)
 

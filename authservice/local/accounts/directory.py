@@ -8,7 +8,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -178,7 +178,7 @@ GROUPS_OF = (select(Group.name, Group.role_arn, Group.precedence)
              .order_by(Group.precedence.is_(None), Group.precedence, Group.name))
 
 
-def groups_of(call: Call, user: User | UserRead) -> list[Row]:
+def groups_of(call: Call, user: User | UserRead) -> list[tuple]:
     """(name, role_arn, precedence) of the user's groups, the lowest precedence number first, those without last."""
     return call.read(GROUPS_OF, {"user_id": user.id})
 

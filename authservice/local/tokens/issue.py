@@ -8,8 +8,6 @@ Source: Developer Guide, "Understanding user pool JSON web tokens".
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Row
-
 from authservice.local.accounts import assurance, directory, profile
 from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, Pool, RefreshToken, SignIn, User
@@ -64,7 +62,7 @@ def new_refresh_token(call: Call, sign_in: SignIn, expires_at: datetime | None =
     return token
 
 
-def access_token(call: Call, sign_in: SignIn | SignInRead, groups: list[Row]) -> str:
+def access_token(call: Call, sign_in: SignIn | SignInRead, groups: list[tuple]) -> str:
     """A signed access token: what its bearer may do, and nothing about who he is.
 
     `groups`: those of the user, as directory.groups_of gives them.
@@ -81,7 +79,7 @@ def access_token(call: Call, sign_in: SignIn | SignInRead, groups: list[Row]) ->
     return keys.sign(call, user.pool, "access", claims)
 
 
-def id_token(call: Call, sign_in: SignIn | SignInRead, groups: list[Row], **further) -> str:
+def id_token(call: Call, sign_in: SignIn | SignInRead, groups: list[tuple], **further) -> str:
     """A signed ID token: who the user is, as far as the app client and its scopes may know."""
     user, client = sign_in.user, sign_in.client
     claims = {"sub": user.id, **_attribute_claims(call, sign_in),
@@ -119,11 +117,11 @@ def _strength(sign_in: SignIn) -> dict:
     return {"acr": sign_in.acr, "amr": assurance.amr(sign_in.methods)} if sign_in.acr else {}
 
 
-def _groups(groups: list[Row]) -> dict:
+def _groups(groups: list[tuple]) -> dict:
     return {"cognito:groups": [group.name for group in groups]} if groups else {}
 
 
-def _roles(groups: list[Row]) -> dict:
+def _roles(groups: list[tuple]) -> dict:
     """Groups with their IAM roles; the preferred one is that of the lowest precedence number, unless two tie."""
     claims = _groups(groups)
     with_role = [group for group in groups if group.role_arn]
