@@ -7,7 +7,9 @@ import json
 import os
 import socket
 import sys
+from datetime import timezone
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -200,6 +202,34 @@ def outbox(context, to):
     for message in messages.recent(local_backend(config.load()), to):
         click.echo(f"{message['sent_at']}  {message['medium']:5}  {message['to']}  [{message['purpose']}]")
         click.echo(f"    {message['text']}\n")
+
+
+@cli.command(with_appcontext=False)
+@click.option("--name", help="Only events of this name, as SignUp or Token_POST.")
+@click.option("--user", help="Only of this user: a sub or, with --pool, a name. What changed him or was refused to him.")
+@click.option("--reads", is_flag=True, help="With --user, also what only looked at him (slow: looks into every event).")
+@click.option("--pool", help="Only of this user pool.")
+@click.option("--since", type=click.DateTime(), help="Only from this time on (UTC).")
+@click.option("--limit", default=50, show_default=True, help="So many events at most.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON line an event, in CloudTrail's format.")
+@plainly
+def events(name, user, reads, pool, since, limit, as_json):
+    """Look events up in the audit trail, newest first.
+
+    \b
+    Examples:
+      authservice events --name InitiateAuth --since 2026-03-01
+      authservice events --pool us-east-1_Demo00001 --user demo@example.com --json
+    """
+    from authservice.local import history
+    since = since and since.replace(tzinfo=timezone.utc)
+
+    def show(work) -> None:
+        whom = history.sub_of(work, pool, user)
+        for event in islice(history.look_up(work, name, whom, pool, since, reads), limit):
+            click.echo(json.dumps(event) if as_json else history.in_a_line(event))
+
+    local_backend(config.load()).run(show)
 
 
 @outbox.command(with_appcontext=False)

@@ -5,6 +5,7 @@ when it is made. `event` gives CloudTrail's record of it. Event ids are UUIDs th
 version 7), so that a table of events is in order by its key alone.
 """
 
+import itertools
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Entry:
     source: Source | None
     about: dict[str, str] = field(default_factory=dict)
     error: tuple[str, str] | None = None
+    number: int = field(default_factory=itertools.count().__next__)
+    """Of all entries of this process, for the order of those of one millisecond."""
     kept: str = ""
     """The event as it is in the database, once it was committed there with its change."""
     parameters: dict | None = None

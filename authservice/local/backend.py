@@ -130,14 +130,15 @@ class LocalBackend:
         raise AssertionError("the last attempt ends in an answer or an error")
 
     def _tidy(self) -> None:
-        """Once a minute, after somebody's call, remove a batch of what has expired."""
+        """Once a minute, after somebody's call, remove a batch of what has expired; while there is more, every second."""
         now = self.tools.clock()
         if timedelta(0) <= now - self._tidied_at < housekeeping.EVERY:
             return
         self._tidied_at = now
         asked = about.get()
         try:
-            self._run(housekeeping.prune, OPERATOR, None)
+            if self._run(housekeeping.prune, OPERATOR, None) >= housekeeping.BATCH:
+                self._tidied_at = now - housekeeping.EVERY + housekeeping.SOON
         except (SQLAlchemyError, Unavailable):  # the call is answered already, and the next minute will do
             log.warning("expired rows could not be removed", exc_info=True)
         finally:

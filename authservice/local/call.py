@@ -128,7 +128,7 @@ class Call:
     def is_about(self, user):
         """Note whom this call turned out to be about; gives the user on."""
         if user is not None:
-            self.about["user"] = user.id
+            self.about.update(user=user.id, pool=user.pool_id)
         return user
 
     def random(self, n: int) -> bytes:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from sqlalchemy import and_, delete, inspect, select, tuple_
 
+from authservice.audit.events import first_id
 from authservice.local import database
 from authservice.local.call import Call
-from authservice.local.models import (Attempts, AuthorizationCode, BrowserSession, ChallengeSession, Code,
+from authservice.local.models import (Attempts, AuthorizationCode, BrowserSession, ChallengeSession, Code, Event,
                                       OutboxMessage, RefreshToken, SignIn)
 
 EXPIRING = (ChallengeSession, Code, AuthorizationCode, BrowserSession, Attempts, RefreshToken, SignIn)
@@ -16,6 +17,8 @@ BATCH = 500
 """Rows of one kind that one call removes."""
 EVERY = timedelta(minutes=1)
 """How often a running backend removes a batch."""
+SOON = timedelta(seconds=1)
+"""When it comes again while there is more."""
 MESSAGES_KEPT = timedelta(days=30)
 """How long a delivered message, or one that stays in the development outbox, is remembered."""
 
@@ -29,6 +32,7 @@ def prune(call: Call) -> int:
     removed = sum(_delete(call, table, table.expires_at < call.now - GRACE) for table in EXPIRING)
     removed += _delete(call, OutboxMessage, and_(OutboxMessage.next_try_at.is_(None),
                                                  OutboxMessage.created_at < call.now - MESSAGES_KEPT))
+    removed += _delete(call, Event, Event.id < first_id(call.now - timedelta(days=call.settings.audit_days)))
     call.db.commit()
     return removed
 

@@ -6,7 +6,6 @@ database is away they wait, so many as fit, and the log says how many were lost.
 (audit/), nor looking them up (history.py).
 """
 
-import itertools
 import json
 import logging
 import os
@@ -57,11 +56,10 @@ class Trail:
         self._only_changes = settings.audit == "changes"
         self._log = settings.instance / settings.audit_log if settings.audit_log else None
         self._place = events.Place(settings.region, settings.account_id, urlsplit(settings.public_url).netloc)
-        self._number = itertools.count()
         self._waiting: deque[events.Entry] = deque()
         self._rows: list[dict] = []
         """A batch that could not be written yet."""
-        self._is_away = False
+        self._is_away = self._line_is_torn = False
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._writing = threading.Lock()
@@ -172,27 +170,31 @@ class Trail:
             connection.commit()
 
     def _row(self, entry: events.Entry) -> dict:
-        event_id = events.new_id(entry.at, next(self._number), self._random(8))
+        event_id = events.new_id(entry.at, entry.number, self._random(8))
         event = entry.event(event_id, self._place)
         record = _JSON.encode(event)
         if len(record) > LONGEST_RECORD:
             record = _JSON.encode({**event, "requestParameters": None, "responseElements": None})
-        return {"id": event_id, "name": entry.name, "user_id": entry.about.get("user"), "pool_id": entry.pool_id,
-                "record": record}
+        user_id = None if entry.is_read and not entry.error else entry.about.get("user")
+        return {"id": event_id, "name": entry.name, "user_id": user_id, "pool_id": entry.pool_id, "record": record}
 
     def _write_log(self, lines: list[str]) -> None:
         """One line a record. The file is opened for each batch, so that it may be rotated under us."""
+        text = "".join(f"{line}\n" for line in lines).encode()
+        if self._line_is_torn:
+            text = b"\n" + text
+        left = len(text)
         try:
             file = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                text = "".join(f"{line}\n" for line in lines).encode()
-                while text:
-                    text = text[os.write(file, text):]
+                while left:
+                    left -= os.write(file, text[-left:])
             finally:
                 os.close(file)
         except OSError as error:
-            self.lost += len(lines)
+            self.lost += text[-left:].count(b"\n")
             log.warning("the audit log cannot be written: %s", error.strerror, extra={"fields": {"lost": self.lost}})
+        self._line_is_torn = 0 < left < len(text)
 
 
 class Recording:

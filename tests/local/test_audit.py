@@ -1,23 +1,36 @@
 """The audit trail: every call is an event in CloudTrail's form; no change is without its event, no event has a secret."""
 
 import json
+import os
+import shutil
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from authservice.audit import events
+from authservice.config import SettingsError, load
 from authservice.contract import ANONYMOUS, HOSTED, OPERATOR, Caller, service
 from authservice.errors import CognitoError
-from authservice.local import history, trail
+from authservice.local import history, housekeeping, trail
 from authservice.local.backend import LocalBackend
 from authservice.local.call import OPERATIONS
 from authservice.local.models import Event, User
 from tests.conftest import make_settings
+from tests.services.server import ROOT, command
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 PASSWORD = "Correct-horse-9"
+
+
+@pytest.fixture(autouse=True)
+def called_from_the_shell():
+    """No request of another test is being answered."""
+    events.source.set(None)
 
 
 def history_of(backend, **wanted) -> list[dict]:
@@ -154,17 +167,204 @@ def test_reads_are_written_soon_without_being_asked(local):
     pool, _ = make_client(local)
     for _ in range(3):
         local.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
-    wait_for(lambda: count(local) == 5)
+    wait_for(lambda: len(names(local)) == 5)
 
 
-def count(backend) -> int:
+def names(backend) -> list[str]:
+    """The names of the events that are in the database now, the oldest first."""
     with backend.engine.connect() as connection:
-        return connection.scalar(select(func.count()).select_from(Event))
+        return list(connection.scalars(select(Event.name).order_by(Event.id)))
 
 
 def wait_for(holds) -> None:
-    import time
     end = time.monotonic() + 10
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_our_own_pages_lookups_are_no_events_but_their_refusals_are(local):
+    pool, client = make_client(local)
+    local.call("DescribeUserPool", {"UserPoolId": pool}, HOSTED)
+    with pytest.raises(CognitoError):
+        local.call("DescribeUserPool", {"UserPoolId": "us-east-1_none"}, HOSTED)
+    assert len(history_of(local)) == 3 and history_of(local)[0]["errorCode"] == "ResourceNotFoundException"
+
+
+@pytest.fixture
+def make_backend(tmp_path, empty_database, clock):
+    """Make a backend with these settings."""
+    made = []
+
+    def make(**given) -> LocalBackend:
+        shutil.copy(empty_database, tmp_path / "authservice.db")
+        made.append(LocalBackend(make_settings(tmp_path, **given), clock))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.mark.parametrize(("audit", "told"), [
+    ("all", ["CreateUserPool", "CreateUserPoolClient", "DescribeUserPool", "GetUser"]),
+    ("changes", ["CreateUserPool", "CreateUserPoolClient", "GetUser"]), ("off", [])])
+def test_the_setting_audit_says_which_calls_are_events(make_backend, audit, told):
+    backend = make_backend(audit=audit)
+    pool, _ = make_client(backend)
+    backend.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    with pytest.raises(CognitoError):
+        backend.call("GetUser", {"AccessToken": "none"})
+    backend.trail.flush()
+    assert names(backend) == told
+
+
+def test_a_setting_that_is_none_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="audit"):
+        load(instance=tmp_path, audit="some")
+
+
+def test_the_log_has_a_line_an_event_and_may_be_rotated(make_backend):
+    backend = make_backend(audit_log="audit.log")
+    file = backend.settings.instance / "audit.log"
+    pool, _ = make_client(backend)
+    backend.trail.flush()
+    file.rename(file.with_suffix(".1"))
+    backend.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    backend.trail.flush()
+    lines = [json.loads(line) for each in (file.with_suffix(".1"), file) for line in each.read_text().splitlines()]
+    assert lines[::-1] == history_of(backend) and file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_loses_lines_of_the_log_and_no_request(make_backend, caplog):
+    backend = make_backend(audit_log="/dev/full")
+    make_client(backend)
+    backend.trail.flush()
+    assert len(history_of(backend)) == 2 and backend.trail.lost == 2
+    assert "the audit log cannot be written" in caplog.text
+
+
+def test_a_line_that_was_torn_does_not_swallow_the_next(make_backend, monkeypatch):
+    backend = make_backend(audit_log="audit.log")
+    write, room = os.write, [100]
+
+    def write_into_what_is_left(file, data) -> int:
+        if not room:
+            raise OSError(28, "No space left on device")
+        return write(file, data[:room.pop()])
+
+    monkeypatch.setattr(os, "write", write_into_what_is_left)
+    pool, _ = make_client(backend)
+    backend.trail.flush()
+    monkeypatch.setattr(os, "write", write)
+    backend.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    backend.trail.flush()
+    torn, *whole = (backend.settings.instance / "audit.log").read_text().splitlines()
+    assert len(torn) == 100 and [json.loads(line)["eventName"] for line in whole] == ["DescribeUserPool"]
+
+
+def test_while_the_database_is_away_events_wait_so_many_as_fit_and_the_log_says_how_many_were_lost(
+        local, monkeypatch, caplog):
+    monkeypatch.setattr(trail, "MOST_WAITING", 5)
+    monkeypatch.setattr(trail, "RETRY_SECONDS", 0.01)
+    pool, _ = make_client(local)
+    insert = trail.Trail._insert
+
+    def away(self, rows):
+        raise OperationalError("INSERT", {}, OSError("no connection"))
+
+    monkeypatch.setattr(trail.Trail, "_insert", away)
+    local.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    wait_for(lambda: "wait" in caplog.text)
+    for _ in range(7):
+        local.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    assert local.trail.lost == 2
+    monkeypatch.setattr(trail.Trail, "_insert", insert)
+    wait_for(lambda: len(names(local)) == 2 + 1 + 5)
+    wait_for(lambda: "written again" in caplog.text)
+    assert caplog.records[-1].fields == {"lost": 2}
+
+
+def test_a_batch_whose_commit_was_answered_by_silence_is_written_once(local):
+    pool, _ = make_client(local)
+    local.trail.stop()
+    local.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    local.call("ListUserPools", {"MaxResults": 1}, OPERATOR)
+    rows = local.trail._next_batch()
+    local.trail._insert(rows[:1])
+    local.trail._rows = rows
+    assert local.trail.flush() and names(local)[2:] == ["DescribeUserPool", "ListUserPools"]
+
+
+def test_closing_writes_what_waits(make_backend):
+    backend = make_backend()
+    pool, _ = make_client(backend)
+    backend.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
+    backend.close()
+    assert names(backend) == ["CreateUserPool", "CreateUserPoolClient", "DescribeUserPool"]
+
+
+def test_the_parameters_of_a_large_request_that_waits_are_left_out(local):
+    with source_of(size=9000), pytest.raises(CognitoError):
+        local.call("CreateGroup", {"UserPoolId": "us-east-1_none", "GroupName": "g"}, OPERATOR)
+    assert history_of(local)[0]["requestParameters"] is None
+
+
+def test_an_event_of_more_than_100_kb_is_told_without_its_parts(local):
+    scopes = [{"ScopeName": f"{n}-{'s' * 200}", "ScopeDescription": "d" * 256} for n in range(90)]
+    pool, _ = make_client(local)
+    local.call("CreateResourceServer", {"UserPoolId": pool, "Identifier": "i", "Name": "n", "Scopes": scopes}, OPERATOR)
+    assert history_of(local)[0]["requestParameters"]["scopes"]  # 90 KB with the answer
+    scopes = [{**scope, "ScopeDescription": "\u00e9" * 256} for scope in scopes]
+    local.call("UpdateResourceServer", {"UserPoolId": pool, "Identifier": "i", "Name": "n", "Scopes": scopes}, OPERATOR)
+    event = history_of(local)[0]
+    assert (event["eventName"], event["requestParameters"], event["responseElements"]) == (
+        "UpdateResourceServer", None, None)
+
+
+@contextmanager
+def source_of(size: int):
+    token = events.source.set(events.Source("192.0.2.1", "agent", "request-1", size))
+    yield
+    events.source.reset(token)
+
+
+def test_events_stay_so_long_as_audit_days_says(make_backend, clock):
+    backend = make_backend(audit_days=2)
+    make_client(backend)
+    clock.advance(days=2)
+    backend.call("ListUserPools", {"MaxResults": 1}, OPERATOR)
+    backend.trail.flush()
+    clock.advance(seconds=1)
+    backend.run(housekeeping.prune)
+    assert names(backend) == ["ListUserPools"]
+
+
+def test_events_are_found_by_name_user_pool_and_time_newest_first(local, clock, monkeypatch):
+    monkeypatch.setattr(history, "PAGE", 2)
+    pool, client = make_client(local)
+    make_client(local)
+    clock.advance(hours=1)
+    sub = sign_up(local, client)
+    local.call("AdminConfirmSignUp", {"UserPoolId": pool, "Username": "user-1"}, OPERATOR)
+    local.call("AdminGetUser", {"UserPoolId": pool, "Username": "user-1"}, OPERATOR)
+    found = {"everything": history_of(local), "name": history_of(local, name="SignUp"),
+             "user": history_of(local, user=sub), "reads": history_of(local, user=sub, reads=True),
+             "pool": history_of(local, pool=pool), "since": history_of(local, since=clock.now)}
+    told = {how: [event["eventName"] for event in each] for how, each in found.items()}
+    last = ["AdminGetUser", "AdminConfirmSignUp", "SignUp"]
+    made = ["CreateUserPoolClient", "CreateUserPool"]
+    assert told == {"everything": last + made + made, "name": ["SignUp"], "user": last[1:], "reads": last,
+                    "pool": last + made, "since": last}
+
+
+def test_the_shell_shows_events(tmp_path):
+    seeded = command(tmp_path, "seed", ROOT / "authservice" / "demo" / "seed.toml")
+    assert seeded.returncode == 0, seeded.stderr
+    asked = json.dumps({"UserPoolId": "us-east-1_Demo00001", "Username": "demo@example.com"})
+    assert command(tmp_path, "call", "AdminDisableUser", asked).returncode == 0
+    assert command(tmp_path, "call", "AdminGetUser", asked).returncode == 0
+    shown = command(tmp_path, "events", "--pool", "us-east-1_Demo00001", "--user", "demo@example.com").stdout
+    assert "AdminDisableUser" in shown and "shell" in shown and "AdminGetUser" not in shown
+    shown = command(tmp_path, "events", "--json", "--limit", "1").stdout
+    assert json.loads(shown)["eventName"] == "AdminGetUser" and json.loads(shown)["userIdentity"]["type"] == "Root"

@@ -15,6 +15,8 @@ class Event(Base):
     """The eventID: it grows with time, and so is what events are listed and removed by."""
     name: Mapped[str] = mapped_column(String(64))
     user_id: Mapped[str | None] = mapped_column(String(36))
+    """Whom it changed, or whose call was refused. Of what only read, `record` alone says whom it was about: an entry
+    at a random place of an index costs more than the event."""
     pool_id: Mapped[str | None] = mapped_column(String(128))
     record: Mapped[str] = mapped_column(Text)
     """The event, JSON."""
