@@ -32,6 +32,9 @@ class Settings:
     database_url: str = setting("", "SQLAlchemy URL; empty: authservice.db (SQLite) in the instance folder")
     database_timeout_seconds: int = setting(5, "how long a call waits for the database: to connect, for a lock, for a "
                                             "statement; then it answers 503")
+    database_replica_urls: str = setting("", "SQLAlchemy URLs of streaming replicas, comma separated: what only lists is "
+                                         "read there")
+    database_replica_lag_seconds: int = setting(2, "how far behind a replica may be; one that is further is not asked")
     counters_url: str = setting("", "where failures and rate limits are counted: redis://host:port/0, rediss://… or "
                                 "unix://… (the extra authservice[redis]); empty: in the database")
     source_failures: int = setting(300, "failed sign-ins and wrong codes an hour from one address, for IPv6 from one /64; "
@@ -80,6 +83,10 @@ class Settings:
     @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{(self.instance / 'authservice.db').resolve()}"
+
+    @property
+    def replica_urls(self) -> list[str]:
+        return [url.strip() for url in self.database_replica_urls.split(",") if url.strip()]
 
     @property
     def on_loopback(self) -> bool:

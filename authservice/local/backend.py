@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from authservice.audit import events
@@ -23,10 +24,11 @@ from authservice.errors import CognitoError, Unavailable, not_authorized
 from authservice.local import counters, database, housekeeping, readiness
 from authservice.local.availability import Gate, Meaning, Preparation, meaning, refuse
 from authservice.local.accounts import source
-from authservice.local.call import OPERATIONS, Call, Tools
+from authservice.local.call import OPERATIONS, READ_AT_REPLICA, Call, Tools
 from authservice.local.messaging import delivery
 from authservice.local.trail import Trail
 from authservice.local.quotas import Quotas
+from authservice.local.replicas import Replicas
 from authservice.local.vault import Vault
 from authservice.local import operations  # noqa: F401  registers every operation
 
@@ -60,6 +62,7 @@ class LocalBackend:
         self.quotas = Quotas(settings, self.tools.counters)
         self.sealer = sealer
         self.preparation = Preparation(self.engine)
+        self.replicas = Replicas(self.engine, settings)
         self.courier = delivery.Courier(self)
         self._tidied_at = clock()
 
@@ -75,9 +78,16 @@ class LocalBackend:
             self.quotas.spend(operation)
             self.contract.validate(operation, request)
             try:
-                return self._run(lambda call: answer(call, request), source.of(caller, request), entry)
+                return self._answer(operation, lambda call: answer(call, request), source.of(caller, request), entry)
             except CognitoError as refusal:
                 raise self._declared(operation, refusal) from None
+
+    def _answer(self, operation: str, work: Callable[[Call], dict], caller: Caller, entry: events.Entry | None) -> dict:
+        replica = self.replicas.pick() if operation in READ_AT_REPLICA else None
+        if replica:
+            with suppress(CognitoError):  # it is away, or does not know yet what was made a moment ago
+                return self._run(work, caller, entry, replica)
+        return self._run(work, caller, entry)
 
     def turned_away(self, operation: str, refusal: CognitoError) -> None:
         """Record a call that a door refused before it came here; see contract.Backend.turned_away."""
@@ -102,20 +112,21 @@ class LocalBackend:
         """
         return self._run(work, caller, events.page.get())
 
-    def _run(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None) -> Answer:
+    def _run(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None,
+             engine: Engine | None = None) -> Answer:
         """The same; what it changes is recorded by `entry`, in one transaction with it."""
         with self._gate:
-            answer = self._try(work, caller, entry)
+            answer = self._try(work, caller, entry, engine or self.engine)
         self.courier.wake()
         self._tidy()
         return answer
 
-    def _try(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None) -> Answer:
+    def _try(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None, engine: Engine) -> Answer:
         if not self.preparation.done:
             raise Unavailable()
         for attempt in range(ATTEMPTS):
             try:
-                with self._unit_of_work(caller, entry) as call:
+                with self._unit_of_work(caller, entry, engine) as call:
                     answer = work(call)
                     if entry:
                         entry.answered(answer)
@@ -145,8 +156,8 @@ class LocalBackend:
             about.set(asked)
 
     @contextmanager
-    def _unit_of_work(self, caller: Caller, entry: events.Entry | None) -> Iterator[Call]:
-        call = Call(self.engine, self.tools.clock(), caller, self.tools, entry=entry)
+    def _unit_of_work(self, caller: Caller, entry: events.Entry | None, engine: Engine) -> Iterator[Call]:
+        call = Call(engine, self.tools.clock(), caller, self.tools, entry=entry)
         if entry:
             entry.about = call.about
         about.set(call.about)
@@ -170,5 +181,6 @@ class LocalBackend:
         self.courier.stop()
         self.trail.stop()
         self.preparation.give_up()
+        self.replicas.close()
         self.tools.counters.close()
         self.engine.dispose()

@@ -33,13 +33,23 @@ from authservice.local.vault import Vault
 OPERATIONS: dict[str, Callable[["Call", dict], dict]] = {}
 
 
-def operation(name: str):
-    """Register a function as the answer to an operation of the API. It takes (call, request)."""
+READ_AT_REPLICA: set[str] = set()
+"""Operations that a copy of the database may answer."""
+
+
+def operation(name: str, reads: str = "primary"):
+    """Register a function as the answer to an operation of the API. It takes (call, request).
+
+    `reads="replica"`: a copy of the database may answer, a moment late. For lists alone: whoever has made or changed a
+    thing finds it so, nothing that is over (a token, a user, a key) seems to go on, and a refusal is the primary's.
+    """
 
     def register(function):
         if name in OPERATIONS:
             raise ValueError(f"{name} has two answers")
         OPERATIONS[name] = function
+        if reads == "replica":
+            READ_AT_REPLICA.add(name)
         return function
 
     return register

@@ -118,6 +118,27 @@ def running(**settings: str):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replica_of(primary: Postgres):
+    """Start a streaming replica of a running server and yield it as Postgres; gone afterwards."""
+    account = _another_user()
+    folder = Path(tempfile.mkdtemp(prefix="authservice-replica-"))
+    try:
+        if account:
+            os.chown(folder, account["user"], account["group"])
+        command = [find_binaries()[0] / "pg_basebackup", "--pgdata", folder / "data", "--host", "127.0.0.1",
+                   "--port", str(primary.port), "--username", OWNER, "--write-recovery-conf", "--checkpoint", "fast",
+                   "--no-sync"]
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, **account)
+        replica = _started(folder, primary.settings, account)
+        try:
+            yield replica
+        finally:
+            replica.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _another_user() -> dict:
     """What Popen needs to leave root's account; nothing when we are not root."""
     if os.geteuid() != 0:

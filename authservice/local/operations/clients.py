@@ -83,7 +83,7 @@ def _shown(call: Call, client: AppClient) -> dict:
             "LastModifiedDate": client.modified_at, "CreationDate": client.created_at, **client.settings}
 
 
-@operation("ListUserPoolClients")
+@operation("ListUserPoolClients", reads="replica")
 def list_user_pool_clients(call: Call, request: dict) -> dict:
     """Source: API_ListUserPoolClients."""
     pool = directory.pool(call, request["UserPoolId"])

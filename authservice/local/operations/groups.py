@@ -73,7 +73,7 @@ def delete_group(call: Call, request: dict) -> dict:
     return {}
 
 
-@operation("ListGroups")
+@operation("ListGroups", reads="replica")
 def list_groups(call: Call, request: dict) -> dict:
     """Source: API_ListGroups."""
     pool = directory.pool(call, request["UserPoolId"])
@@ -81,7 +81,7 @@ def list_groups(call: Call, request: dict) -> dict:
                            ("ListGroups", pool.id))
 
 
-@operation("AdminListGroupsForUser")
+@operation("AdminListGroupsForUser", reads="replica")
 def admin_list_groups_for_user(call: Call, request: dict) -> dict:
     """Source: API_AdminListGroupsForUser."""
     user = directory.user(call, request["UserPoolId"], request["Username"])
@@ -97,7 +97,7 @@ def _page_of_groups(call: Call, request: dict, query, listing: tuple[str, ...]) 
     return {"Groups": [_shown(group) for group in groups], **pagination.member(token)}
 
 
-@operation("ListUsersInGroup")
+@operation("ListUsersInGroup", reads="replica")
 def list_users_in_group(call: Call, request: dict) -> dict:
     """Source: API_ListUsersInGroup."""
     group = directory.group(call, request["UserPoolId"], request["GroupName"])

@@ -82,7 +82,7 @@ def arn(call: Call, pool_id: str) -> str:
     return f"arn:aws:cognito-idp:{region}:{call.settings.account_id}:userpool/{pool_id}"
 
 
-@operation("ListUserPools")
+@operation("ListUserPools", reads="replica")
 def list_user_pools(call: Call, request: dict) -> dict:
     """Source: API_ListUserPools."""
     pools, token = pagination.page(call, select(Pool), [Pool.created_at, Pool.id], listing=("ListUserPools",),

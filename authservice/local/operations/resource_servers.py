@@ -79,7 +79,7 @@ def describe_resource_server(call: Call, request: dict) -> dict:
     return {"ResourceServer": _shown(_server(call, request))}
 
 
-@operation("ListResourceServers")
+@operation("ListResourceServers", reads="replica")
 def list_resource_servers(call: Call, request: dict) -> dict:
     """Source: API_ListResourceServers."""
     pool = directory.pool(call, request["UserPoolId"])

@@ -104,7 +104,7 @@ def admin_enable_user(call: Call, request: dict) -> dict:
     return {}
 
 
-@operation("ListUsers")
+@operation("ListUsers", reads="replica")
 def list_users(call: Call, request: dict) -> dict:
     """A page of a pool's users, oldest first, filtered by one attribute. Source: API_ListUsers."""
     pool = directory.pool(call, request["UserPoolId"])
