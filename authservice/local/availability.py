@@ -84,23 +84,25 @@ class Gate:
         self._places = SimpleQueue()
         for _ in range(most):
             self._places.put(None)
-        self._left_at = time.monotonic()
+        self._moved_at = time.monotonic()
+        """When a call last came in or left."""
 
     def __enter__(self) -> None:
         try:
             self._places.get_nowait()
         except Empty:
             self._wait()
+        self._moved_at = time.monotonic()
 
     def _wait(self) -> None:
         try:
-            self._places.get(timeout=max(0.0, self._left_at + STUCK_SECONDS - time.monotonic()))
+            self._places.get(timeout=max(0.0, self._moved_at + STUCK_SECONDS - time.monotonic()))
         except Empty:
             log.warning("too many calls wait for the database")
             raise Unavailable() from None
 
     def __exit__(self, *_) -> None:
-        self._left_at = time.monotonic()
+        self._moved_at = time.monotonic()
         self._places.put(None)
 
 

@@ -2,17 +2,19 @@
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections import Counter
 from functools import partial
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 
 from authservice.contract import OPERATOR
 from authservice.errors import Unavailable
-from authservice.local import database
+from authservice.local import availability, database
 from authservice.local.availability import STUCK_SECONDS, Gate
 from tests.contract.guest import PASSWORD
 from tests.faults.conftest import database_of, installation, locked
@@ -114,6 +116,16 @@ def test_who_finds_all_places_taken_waits_only_while_somebody_leaves():
         assert time.monotonic() - began < STUCK_SECONDS / 2
     with gate:
         pass
+
+
+def test_who_finds_all_places_just_taken_after_a_quiet_hour_waits_for_one(monkeypatch):
+    gate = Gate(1)
+    monkeypatch.setattr(availability, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+    gate.__enter__()
+    leaving = threading.Timer(0.1, gate.__exit__)
+    leaving.start()
+    with gate:
+        leaving.join()
 
 
 def test_a_migration_may_take_longer_than_a_call(postgres):
