@@ -75,7 +75,7 @@ class LocalBackend:
                 raise CognitoError("NotImplementedException", f"{operation} is not built yet.")
             if not (caller.is_administrator or self.contract.is_public(operation)):
                 raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
-            self.quotas.spend(operation)
+            self.quotas.spend(operation, caller)
             self.contract.validate(operation, request)
             try:
                 return self._answer(operation, lambda call: answer(call, request), source.of(caller, request), entry)

@@ -8,6 +8,7 @@ Source: Developer Guide, "Quotas in Amazon Cognito", the default rates of an acc
 from datetime import timedelta
 
 from authservice.config import Settings
+from authservice.contract import Caller
 from authservice.errors import rate_exceeded
 from authservice.local.counters import Counters
 
@@ -63,10 +64,13 @@ class Quotas:
             self._rates = {name: RateLimitItemPerSecond(rate) for name, (rate, _) in PER_SECOND.items()}
             self._hit, self._away = FixedWindowRateLimiter(counters.rates()).hit, StorageError
 
-    def spend(self, operation: str) -> None:
-        """Count a request; refuses with TooManyRequestsException when its category's second is full."""
+    def spend(self, operation: str, caller: Caller) -> None:
+        """Count an app's request; refuses with TooManyRequestsException when its category's second is full.
+
+        What our pages and the shell ask is no request of the API.
+        """
         category = self._hit and CATEGORIES.get(operation)
-        if not category:
+        if not category or caller.kind not in ("anonymous", "iam"):
             return
         try:
             has_room = self._hit(self._rates[category], category)

@@ -88,5 +88,6 @@ def test_nor_while_redis_hangs(wire, client, redis):
 
 
 def test_an_address_that_is_none_is_refused_at_the_start(tmp_path):
-    with pytest.raises(SettingsError, match="counters_url"):
-        LocalBackend(make_settings(tmp_path, counters_url="redis://127.0.0.1:port/0"))
+    with pytest.raises(SettingsError, match="counters_url") as refusal:
+        LocalBackend(make_settings(tmp_path, counters_url="redis://:s3cret@127.0.0.1:port/0"))
+    assert "s3cret" not in str(refusal.value)

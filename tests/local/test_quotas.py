@@ -4,13 +4,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from authservice.contract import OPERATOR, service
+from authservice.contract import HOSTED, OPERATOR, Caller, service
 from authservice.errors import CognitoError
 from authservice.local.backend import LocalBackend
 from authservice.local.quotas import CATEGORIES, PER_SECOND
 from tests.conftest import make_settings
 
 UNKNOWN = {"UserPoolId": "us-east-1_Nowhere01"}
+APP = Caller("iam", "AKIDEXAMPLE")
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -22,12 +23,12 @@ def local(request, tmp_path, settings, clock):
     backend.close()
 
 
-def refusals(local, operation: str, times: int) -> list[str]:
+def refusals(local, operation: str, times: int, caller=APP) -> list[str]:
     """How so many requests are refused, sent at a stretch."""
     codes = []
     for _ in range(times):
         with pytest.raises(CognitoError) as refusal:
-            local.call(operation, UNKNOWN, OPERATOR)
+            local.call(operation, UNKNOWN, caller)
         codes.append(refusal.value.code)
     return codes
 
@@ -36,6 +37,11 @@ def test_a_category_bears_its_rate_and_no_more_and_no_other_is_touched(local):
     codes = refusals(local, "DescribeUserPool", 17)
     assert codes == ["ResourceNotFoundException"] * 15 + ["TooManyRequestsException"] * 2
     assert refusals(local, "ListGroups", 1) == ["ResourceNotFoundException"]
+
+
+@pytest.mark.parametrize("caller", [HOSTED, OPERATOR])
+def test_our_pages_and_the_shell_are_no_app(local, caller):
+    assert set(refusals(local, "DescribeUserPool", 17, caller)) == {"ResourceNotFoundException"}
 
 
 def test_boto3_waits_and_comes_through(local, served):
@@ -54,7 +60,7 @@ def test_without_the_setting_nobody_counts(settings, clock):
 def test_a_redis_that_is_away_refuses_nothing(tmp_path, settings, clock):
     backend = LocalBackend(make_settings(tmp_path, quotas="cognito", counters_url="redis://127.0.0.1:1/0"), clock)
     with pytest.raises(CognitoError, match="does not exist"):
-        backend.call("DescribeUserPool", UNKNOWN, OPERATOR)
+        backend.call("DescribeUserPool", UNKNOWN, APP)
     backend.close()
 
 

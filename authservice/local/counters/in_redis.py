@@ -53,8 +53,9 @@ class RedisCounters:
             # A connection may have been closed for being idle: so one try more. What is then counted twice locks earlier.
             self._redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=WAIT_SECONDS,
                                                socket_connect_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 1))
-        except ValueError as error:
-            raise SettingsError(f"counters_url: {error}") from None
+        except ValueError:  # its words may have a part of the password
+            raise SettingsError("counters_url: write redis://user:password@host:port/0, the password percent-encoded"
+                                ) from None
         self._add, self._forget = self._redis.register_script(ADD), self._redis.register_script(FORGET)
 
     def find(self, call: Call, *keys: Key) -> dict[Key, Count]:
