@@ -4,6 +4,7 @@
 the only place that builds; there is no logic here.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -17,18 +18,23 @@ from authservice.errors import Unavailable
 def create_app(settings: config.Settings | None = None, backend=None, shared: Path | None = None) -> Flask:
     """The service as a WSGI app. `backend` is given by tests that move its clock, `shared` by a worker: the folder where
     it meets the others (figures.py)."""
-    from authservice import api, figures, health, logs, metrics, watch
+    from authservice import api, figures, health, logs, metrics, tracing, watch
 
     settings = settings or config.load()
     logs.set_up(settings.log_level)
-    backend = backend or build_backend(settings)
+    tracer = tracing.open_tracer()
+    backend = backend or build_backend(settings, tracer.part if tracer else nullcontext)
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
     app.extensions["authservice"] = backend
     if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
     counted = figures.Figures(backend.load, shared)
-    watch.requests(app, counted.count, logs.tell)
+    tellers = [counted.count, logs.tell]
+    if tracer:
+        tracer.watch(app)
+        tellers.append(tracer.tell)
+    watch.requests(app, *tellers)
     app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
     app.register_blueprint(health.create(backend))
     app.register_blueprint(metrics.create(counted, _depth_of_outbox(backend), settings))
@@ -61,15 +67,18 @@ def create_app(settings: config.Settings | None = None, backend=None, shared: Pa
     return app
 
 
-def build_backend(settings: config.Settings):
-    """Who answers: our own pools, or Amazon's. SettingsError where it can be known that nobody will."""
+def build_backend(settings: config.Settings, part=nullcontext):
+    """Who answers: our own pools, or Amazon's. SettingsError where it can be known that nobody will.
+
+    `part(name)` is entered around what takes its time in a call, for the traces.
+    """
     if settings.backend == "cognito":
         from authservice.cognito.backend import CognitoBackend
         backend = CognitoBackend(settings)
         backend.check_ready()
         return backend
     from authservice.local.backend import LocalBackend
-    return LocalBackend(settings)
+    return LocalBackend(settings, part=part)
 
 
 def _clock_of(backend):

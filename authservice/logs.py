@@ -85,6 +85,8 @@ def tell(seen: Seen) -> None:
         line["pool"] = seen.pool
     if seen.client:
         line["client"] = seen.client
+    if seen.trace_id:
+        line["trace_id"] = seen.trace_id
     line["outcome"] = seen.outcome
     line["ms"] = round(seen.seconds * 1000, 1)
     _write(json.dumps(line))

@@ -32,6 +32,8 @@ class Seen(NamedTuple):
     """The error's code where there is one, else the HTTP status."""
     status: int
     seconds: float
+    trace_id: str | None = None
+    """Of the span, where there is one."""
 
 
 def requests(app: Flask, *tellers: Callable[[Seen], None]) -> None:
@@ -58,7 +60,8 @@ def _seen(known: dict, status: int) -> Seen:
                 _plausible(known.get("pool_id")) or last.get("pool"),
                 _plausible(known.get("client_id")) or last.get("client"),
                 known.get("outcome") or status, status,
-                time.perf_counter() - known["began"] if "began" in known else 0.0)
+                time.perf_counter() - known["began"] if "began" in known else 0.0,
+                known.get("trace_id"))
 
 
 def _route() -> str:

@@ -18,6 +18,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "contract": {"errors"},
     "watch": {"contract"}, "logs": {"watch"}, "health": {"contract"},
     "figures": {"config", "contract", "watch"}, "metrics": {"config", "figures", "health", "this_machine"},
+    "tracing": {"contract", "watch"},
     "browser": {"contract", "errors"},
     "audit": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser", "audit"},
@@ -32,11 +33,11 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics",
+ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics", "tracing",
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "prometheus_client": {"metrics"}, "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
+           "prometheus_client": {"metrics"}, "opentelemetry": {"tracing"}, "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
            "flask_babel": {"hosted.languages"}, "babel": {"hosted.languages"}}
 """Libraries with one place."""
 

@@ -8,6 +8,7 @@ Sources: RFC 9106 (argon2), NIST SP 800-63B-4 section 3.1.1.2 (the exact passwor
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 
 from passlib.context import CryptContext
@@ -25,6 +26,7 @@ def _acceptable(password: str) -> bool:
 
 class Passwords:
     """Hashes with one set of argon2id costs: memory in KiB, passes over it, and lanes; `at_once` of them at a time.
+    `part(name)` is entered around each, its waiting included.
 
     Each thread that hashes keeps that memory for good, and more of them than cores make nothing faster: so hashing
     has threads of its own, for which the others wait.
@@ -34,7 +36,8 @@ class Passwords:
     password alone.
     """
 
-    def __init__(self, memory_kib: int, time_cost: int, parallelism: int, at_once: int = 1):
+    def __init__(self, memory_kib: int, time_cost: int, parallelism: int, at_once: int = 1,
+                 part: Callable[[str], AbstractContextManager] = nullcontext):
         # passlib draws the salt itself: a salt that a test could hold still is a salt that could be shared.
         self._context = CryptContext(
             schemes=["argon2"],
@@ -44,13 +47,15 @@ class Passwords:
             argon2__parallelism=parallelism,
         )
         self._threads = ThreadPoolExecutor(at_once, "hashing")
+        self._part = part
         self._counting = Lock()
         self.waiting = self.running = 0  # hashes, at this moment
         self._of_nobody = self._do(self._context.hash, "the password of nobody")
 
     def _do(self, work: Callable, *given):
-        self._count(waiting=1)
-        return self._threads.submit(self._run, work, *given).result()
+        with self._part("argon2id"):
+            self._count(waiting=1)
+            return self._threads.submit(self._run, work, *given).result()
 
     def _run(self, work: Callable, *given):
         self._count(waiting=-1, running=1)

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
@@ -48,17 +48,18 @@ class LocalBackend:
     """Our own user pools in one database."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now,
-                 random: Callable[[int], bytes] = secrets.token_bytes):
+                 random: Callable[[int], bytes] = secrets.token_bytes,
+                 part: Callable[[str], AbstractContextManager] = nullcontext):
         self.settings = settings
         self.contract = service()
         self.engine = database.open_engine(settings.sql_url, settings.database_timeout_seconds, settings.threads)
         self._gate = Gate(settings.threads)
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
-                              at_once=max(1, (os.cpu_count() or 1) // settings.workers))
+                              at_once=max(1, (os.cpu_count() or 1) // settings.workers), part=part)
         self.trail = Trail(self.engine, settings, clock, random)
         self.tools = Tools(settings, Vault(sealer), passwords, self.trail, clock, random,
-                           counters.open_counters(settings, self.engine))
+                           counters.open_counters(settings, self.engine), part)
         self.quotas = Quotas(settings, self.tools.counters)
         self.sealer = sealer
         self.preparation = Preparation(self.engine)

@@ -8,7 +8,7 @@ again; that is backend.py.
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -66,6 +66,8 @@ class Tools:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
     counters: Counters
+    part: Callable[[str], AbstractContextManager] = nullcontext
+    """Entered around what takes its time in a call, by its name; for the traces."""
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
     remembered_tokens: dict = field(default_factory=dict)
@@ -214,8 +216,11 @@ class Call:
 
     def commit(self) -> None:
         """Take the write lock, the claims, write all changes and commit. A call that only read does nothing."""
-        if not self._has_changes:
-            return
+        if self._has_changes:
+            with self.tools.part("commit"):
+                self._write_everything()
+
+    def _write_everything(self) -> None:
         connection = self._connection
         database.begin_writing(connection, self._is_lasting)
         for row in self._held:

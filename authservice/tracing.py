@@ -1,0 +1,92 @@
+"""Traces: with the extra `otel`, a span of OpenTelemetry for each request, and below it for each hash and commit.
+
+Owns what a span says, and when there are any: when OpenTelemetry's own environment names an exporter. How they are
+sampled and sent is the SDK's, by its OTEL_ variables. Off, none of it is loaded.
+
+Not the official instrumentation for Flask: it records path and query as guests write them, and ours carry codes, states
+and tokens.
+Source: OpenTelemetry's semantic conventions for HTTP servers and AWS calls; W3C Trace Context.
+"""
+
+import logging
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+from flask import Flask, g, request
+
+from authservice.contract import service
+from authservice.watch import METHODS, Seen
+
+log = logging.getLogger(__name__)
+ASKED_FOR_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+
+
+def open_tracer() -> "Tracer | None":
+    """The process's tracer, if OpenTelemetry's environment asks for one and the extra `otel` is there."""
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    if off or not any(os.environ.get(name) for name in ASKED_FOR_BY):
+        return None
+    try:
+        return Tracer()
+    except ImportError:
+        log.warning("traces are asked for, but OpenTelemetry is not installed: pip install 'authservice[otel]'")
+        return None
+
+
+class Tracer:
+    """Makes the spans, and has them sent by OTLP over HTTP, beside the requests."""
+
+    def __init__(self):
+        from opentelemetry import context, trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "authservice"}
+        provider = TracerProvider(resource=Resource.create(named))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._context, self._trace = context, trace
+        self._callers = TraceContextTextMapPropagator()
+        self._tracer = provider.get_tracer("authservice")
+
+    def part(self, name: str) -> AbstractContextManager:
+        """A span of a part of the request that is being answered; nothing where none is, or where it is not sampled."""
+        if not self._trace.get_current_span().is_recording():
+            return nullcontext()
+        return self._tracer.start_as_current_span(name)
+
+    def watch(self, app: Flask) -> None:
+        """Begin a span with each request, as a part of the caller's trace if there is one; end it with the request."""
+
+        @app.before_request
+        def begin() -> None:
+            theirs = self._callers.extract(request.headers)
+            g.span = self._tracer.start_span("request", theirs, self._trace.SpanKind.SERVER)
+            g.trace_id = self._trace.format_trace_id(g.span.get_span_context().trace_id)
+            g.context = self._context.attach(self._trace.set_span_in_context(g.span, theirs))
+
+        @app.teardown_request
+        def end(error) -> None:
+            if "context" in g:
+                self._context.detach(g.pop("context"))
+                g.span.end()
+
+    def tell(self, seen: Seen) -> None:
+        """What is seen of a request, on its span."""
+        span = g.span
+        if not span.is_recording():
+            return
+        span.update_name(seen.operation)
+        told = {"http.request.method": request.method if request.method in METHODS else "_OTHER",
+                "http.route": request.url_rule and request.url_rule.rule,
+                "http.response.status_code": seen.status, "authservice.pool": seen.pool,
+                "authservice.client": seen.client, "authservice.outcome": str(seen.outcome)}
+        if seen.operation in service().operations:
+            told |= {"rpc.system": "aws-api", "rpc.service": "CognitoIdentityProvider", "rpc.method": seen.operation}
+        if seen.status >= 500:
+            span.set_status(self._trace.StatusCode.ERROR)
+        if seen.status >= 400:
+            told["error.type"] = str(seen.outcome)
+        span.set_attributes({name: value for name, value in told.items() if value is not None})
