@@ -349,6 +349,23 @@ def backup_database(file):
 
 
 @db.command(with_appcontext=False)
+@click.confirmation_option(prompt="Everybody has to sign in again. Go on?")
+@plainly
+def restored():
+    """After the database was restored from a copy: end whatever the copy brings back to life.
+
+    Sign-ins, tokens, sessions, codes and waiting messages of before the copy end, and every pool gets new signing keys:
+    the copy knows nothing of what was used, revoked or withdrawn after it was made.
+    """
+    from authservice.local import restoration
+    backend = local_backend(config.load(database_timeout_seconds=0))
+    backend.run(restoration.end_everything)
+    for each in _pool_ids(backend):
+        backend.run(lambda work: restoration.withdraw_keys(work, each))
+    click.echo("all sign-ins, tokens and codes have ended; all pools have new keys")
+
+
+@db.command(with_appcontext=False)
 @plainly
 def sweep():
     """Remove what has expired: sessions, codes, tokens, counters; a running service does so too, bit by bit."""
