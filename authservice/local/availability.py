@@ -25,6 +25,7 @@ STUCK_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 """How often a worker that was started before its database looks whether it is there."""
 SAY_SECONDS = 10.0
+SILENT = "the database does not answer yet"
 
 
 class Meaning(Enum):
@@ -133,9 +134,9 @@ class Preparation:
             return False
 
     def _keep_trying(self) -> None:
-        said_at = time.monotonic()
+        said, said_at = SILENT, time.monotonic()
         while not (self.done or self._given_up.wait(LOOK_SECONDS)):
-            reason = "the database does not answer yet"
+            reason = SILENT
             try:
                 self.done = self._try()
             except SchemaError as refusal:  # an operator may still mend it
@@ -144,6 +145,6 @@ class Preparation:
                 reason = f"the database could not be prepared: {type(error).__name__}"
             if self.done:
                 log.warning("the database is there")
-            elif time.monotonic() - said_at >= SAY_SECONDS:
-                said_at = time.monotonic()
+            elif reason != said or time.monotonic() - said_at >= SAY_SECONDS:
+                said, said_at = reason, time.monotonic()
                 log.warning(reason)

@@ -18,7 +18,7 @@ from authservice.local import availability, database
 from authservice.local.availability import STUCK_SECONDS, Gate
 from tests.contract.guest import PASSWORD
 from tests.faults.conftest import database_of, installation, locked
-from tests.faults.guests import OK, Guest, meanwhile
+from tests.faults.guests import OK, Guest, meanwhile, wait_until
 
 TIMEOUT_SECONDS, THREADS = 2, 4
 TIMED_OUT = {"sqlite": "SQLITE_BUSY", "postgresql": "57014"}
@@ -67,23 +67,16 @@ def test_while_others_wait_in_vain_health_is_told_at_once(house):
 
     *guests, nurse = house.guests(13)
     with meanwhile(partial(ask_health, nurse), *[partial(sign_up, guest) for guest in guests]) as outcomes:
-        until(lambda: outcomes.count(OK) > 12)
+        wait_until(lambda: outcomes.count(OK) > 12)
         with held_by_somebody(house):
-            until(lambda: TIMED_OUT[house.store.engine.dialect.name] in house.services[0].log)
-            until(lambda: outcomes.count(NOT_NOW) > 100)  # more than four threads could wait for: most are told at once
+            wait_until(lambda: TIMED_OUT[house.store.engine.dialect.name] in house.services[0].log)
+            wait_until(lambda: outcomes.count(NOT_NOW) > 100)  # more than four threads could wait for: most are told at once
         done = outcomes.count(OK)
-        until(lambda: outcomes.count(OK) > done + 24)
+        wait_until(lambda: outcomes.count(OK) > done + 24)
     assert max(health) < STUCK_SECONDS + 1.5, Counter(outcomes)
     assert max(waits) < 2 * TIMEOUT_SECONDS + STUCK_SECONDS + 1.5
     assert max(connections) <= 2 * THREADS + 2
     assert house.faults() == []
-
-
-def until(holds) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def connections_of(house) -> int:

@@ -1,7 +1,5 @@
 """Replicas: what only lists is read there, unless they are late, away or of another version; all else never is."""
 
-import time
-
 import pytest
 from sqlalchemy import event
 
@@ -10,6 +8,7 @@ from authservice.local.backend import LocalBackend
 from authservice.local.call import OPERATIONS, READ_AT_REPLICA
 from tests.conftest import make_settings
 from tests.contract.guest import refused
+from tests.faults.guests import wait_until
 from tests.services import postgres as postgres_service
 from tests.services import unavailable
 
@@ -52,27 +51,20 @@ def users(backend) -> list[str]:
     return [user["Username"] for user in backend.call("ListUsers", backend.pool, OPERATOR)["Users"]]
 
 
-def until(holds) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def caught_up(backend) -> None:
     def look() -> bool:
         backend.replicas.look()
         return backend.replicas.pick() is backend.copy
 
-    until(look)
-    until(lambda: users(backend) == ["user-1"])
+    wait_until(look)
+    wait_until(lambda: users(backend) == ["user-1"])
     backend.asked.clear()
 
 
 def asked_by(backend, operation: str, **request) -> set[str]:
     """Who was asked; the thread that looks after the replicas asks both, so those are left out by stopping it."""
     backend.replicas._stopping.set()
-    until(lambda: not backend.replicas._thread.is_alive())
+    wait_until(lambda: not backend.replicas._thread.is_alive())
     backend.asked.clear()
     backend.call(operation, {**backend.pool, **request}, OPERATOR)
     return set(backend.asked)
@@ -90,7 +82,7 @@ def test_a_replica_that_is_late_is_not_asked(backend):
         connection.exec_driver_sql("SELECT pg_wal_replay_pause()")
     add_user(backend, "user-2")
     assert users(backend) == ["user-1"]  # for so long as the setting allows
-    until(lambda: users(backend) == ["user-2", "user-1"] or users(backend) == ["user-1", "user-2"])
+    wait_until(lambda: users(backend) == ["user-2", "user-1"] or users(backend) == ["user-1", "user-2"])
     assert asked_by(backend, "ListUsers") == {"primary"}
 
 
@@ -119,7 +111,7 @@ def test_another_schema_and_what_is_no_replica_are_left_alone(backend, servers, 
     caught_up(backend)
     with backend.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    until(lambda: backend.replicas.pick() is None)
+    wait_until(lambda: backend.replicas.pick() is None)
     url = servers[0].create_database()
     other = LocalBackend(make_settings(tmp_path, database_url=url, database_replica_urls=url))
     other.replicas.look()

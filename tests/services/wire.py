@@ -28,9 +28,9 @@ class Line:
 
 
 @contextlib.contextmanager
-def line_to(port: int, mark: bytes) -> Iterator[Line]:
-    """A line to the server at this port of the loopback address."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
+def line_to(port: int, mark: bytes = b"", at: int = 0) -> Iterator[Line]:
+    """A line to the server at this port of the loopback address, taken up at the port `at`, or at any free one."""
+    with socket.create_server(("127.0.0.1", at)) as door:
         line = Line(door.getsockname()[1], mark)
 
         def accept() -> None:
