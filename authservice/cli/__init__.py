@@ -1,6 +1,6 @@
 """The command `authservice`: Flask's own CLI group, with what an operator of the service needs.
 
-Owns the words of the shell. Works on the same backend as the doors.
+Owns the words of the shell. Works on the same backend as the doors. The commands about the database are in database.py.
 """
 
 import json
@@ -10,7 +10,6 @@ import sys
 from datetime import timezone
 from functools import wraps
 from itertools import islice
-from pathlib import Path
 
 import click
 from flask.cli import FlaskGroup
@@ -59,11 +58,11 @@ def plainly(command):
 
 
 def local_backend(settings: Settings):
-    _refuse_without_pools(settings)
+    refuse_without_pools(settings)
     return build_backend(settings)
 
 
-def _refuse_without_pools(settings: Settings) -> None:
+def refuse_without_pools(settings: Settings) -> None:
     if settings.backend != "local":
         raise SettingsError("this command is for backend local; with cognito, Amazon keeps the pools")
 
@@ -263,7 +262,7 @@ def rotate(pool_id, at_once, compromised):
     gently = not (at_once or compromised)
     when = f"in {ring.PUBLISHED_FIRST.total_seconds() / 60:.0f} minutes" if gently else "from now on"
     fate = "are withdrawn" if compromised else "stay published until their tokens have expired"
-    for each in [pool_id] if pool_id else _pool_ids(backend):
+    for each in [pool_id] if pool_id else pool_ids(backend):
         retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once, compromised))
         click.echo(f"{each}: new keys are published and sign {when}; {len(retired)} old ones {fate}")
 
@@ -276,7 +275,7 @@ def list_keys():
     from authservice.local.tokens import keys as ring
 
     backend = local_backend(config.load())
-    for pool_id in _pool_ids(backend):
+    for pool_id in pool_ids(backend):
         for key, signs in backend.run(lambda work: ring.published(work, directory.pool(work, pool_id))):
             times = [] if signs or key.served_until else [f"signs from {key.signs_from:%Y-%m-%d %H:%M} UTC"]
             times += [f"published until {key.served_until:%Y-%m-%d %H:%M} UTC"] if key.served_until else []
@@ -284,111 +283,10 @@ def list_keys():
             click.echo(f"{pool_id}  {key.use:6}  {key.kid}  {state}")
 
 
-def _pool_ids(backend) -> list[str]:
+def pool_ids(backend) -> list[str]:
     from sqlalchemy import select
     from authservice.local.models import Pool
     return list(backend.run(lambda work: work.db.scalars(select(Pool.id).order_by(Pool.id)).all()))
-
-
-@cli.group()
-def db():
-    """The database."""
-
-
-@db.command("upgrade", with_appcontext=False)
-@plainly
-def upgrade_database():
-    """Bring the schema to the newest revision. Stop all workers first, and make a backup."""
-    from authservice.local import database
-    engine = _engine()
-    before = database.revision(engine)
-    database.upgrade(engine)
-    after = database.revision(engine)
-    click.echo(f"the schema is {after}" + (", as before" if before == after else f"; it was {before or 'empty'}"))
-
-
-@db.command("downgrade", with_appcontext=False)
-@click.argument("revision")
-@click.confirmation_option(prompt="What only the newer schema holds is lost. Go on?")
-@plainly
-def downgrade_database(revision):
-    """Take the schema back to an older REVISION, for an older version of this program."""
-    from authservice.local import database
-    engine = _engine()
-    database.downgrade(engine, revision)
-    click.echo(f"the schema is {database.revision(engine)}")
-
-
-@db.command("check", with_appcontext=False)
-@plainly
-def check_database():
-    """Walk through the tables and tell what should not be; exit code 1 if there is anything."""
-    from authservice.local import invariants
-    found = local_backend(config.load()).run(lambda work: list(invariants.violations(work)))
-    for line in found:
-        click.echo(line)
-    click.echo(f"{len(found)} faults found" if found else "nothing is wrong")
-    sys.exit(1 if found else 0)
-
-
-@db.command("backup", with_appcontext=False)
-@click.argument("file", type=click.Path(path_type=Path))
-@plainly
-def backup_database(file):
-    """Copy the SQLite database into a new FILE, while the service runs.
-
-    \b
-    Example:
-      authservice db backup backups/$(date +%F).db
-    """
-    from authservice.local import database
-    engine = _engine()
-    with click.progressbar(length=100, label="copying") as bar:
-        database.backup(engine, file, lambda left, total: bar.update(100 - 100 * left // max(total, 1) - bar.pos))
-    click.echo(f"copied to {file}; what is sealed in it opens with seal.key alone: keep a copy of that elsewhere")
-
-
-@db.command(with_appcontext=False)
-@click.confirmation_option(prompt="Everybody has to sign in again. Go on?")
-@plainly
-def restored():
-    """After the database was restored from a copy: end whatever the copy brings back to life.
-
-    Sign-ins, tokens, sessions, codes and waiting messages of before the copy end, and every pool gets new signing keys:
-    the copy knows nothing of what was used, revoked or withdrawn after it was made.
-    """
-    from authservice.local import restoration
-    backend = local_backend(config.load(database_timeout_seconds=0))
-    backend.run(restoration.end_everything)
-    for each in _pool_ids(backend):
-        backend.run(lambda work: restoration.withdraw_keys(work, each))
-    click.echo("all sign-ins, tokens and codes have ended; all pools have new keys")
-
-
-@db.command(with_appcontext=False)
-@plainly
-def sweep():
-    """Remove what has expired: sessions, codes, tokens, counters; a running service does so too, bit by bit."""
-    from authservice.local import housekeeping
-    backend, removed = local_backend(config.load()), 0
-    while batch := backend.run(housekeeping.prune):
-        removed += batch
-        if sys.stdout.isatty():
-            click.echo(f"\r{removed} expired rows removed", nl=False)
-    click.echo(f"\r{removed} expired rows removed" if sys.stdout.isatty() else f"{removed} expired rows removed")
-
-
-def _engine():
-    settings = config.load()
-    from sqlalchemy.exc import DBAPIError
-    from authservice.local import database
-    _refuse_without_pools(settings)
-    engine = database.open_engine(settings.sql_url)
-    try:
-        engine.connect().close()
-    except DBAPIError as error:
-        raise SettingsError(f"the database does not answer: {error.orig}") from None
-    return engine
 
 
 @cli.command(with_appcontext=False)
@@ -407,3 +305,6 @@ def demo(host, port, tls):
         os.environ.setdefault(f"AUTHSERVICE_{name}", value)
     from authservice import serving
     serving.run("authservice.demo:create_app", host, port, certificate)
+
+
+from authservice.cli import database  # noqa: E402,F401  its commands register themselves
