@@ -26,7 +26,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
-    "serving": set(),
+    "serving": {"connections"}, "connections": set(),
     "cognito": {"contract", "errors", "config"},
     "local": {"contract", "errors", "crypto", "config", "audit"},
     "oauth": {"local", "browser", "errors", "config", "contract", "crypto", "audit"},

@@ -80,6 +80,13 @@ class Site:
         return self.call("InitiateAuth", timeout, ClientId=self.client_id, AuthFlow="USER_PASSWORD_AUTH",
                          AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD})
 
+    def request_to_sign_in(self, name: str = "user-1") -> bytes:
+        """The same as the bytes of a request."""
+        body = json.dumps({"ClientId": self.client_id, "AuthFlow": "USER_PASSWORD_AUTH",
+                           "AuthParameters": {"USERNAME": name, "PASSWORD": PASSWORD}})
+        return (f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {TARGET}InitiateAuth\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
     def tokens(self, name: str = "user-1") -> dict:
         status, answer = self.sign_in(name)
         assert status == 200, answer
