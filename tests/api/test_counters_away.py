@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 
 import pytest
 
@@ -91,3 +92,10 @@ def test_an_address_that_is_none_is_refused_at_the_start(tmp_path):
     with pytest.raises(SettingsError, match="counters_url") as refusal:
         LocalBackend(make_settings(tmp_path, counters_url="redis://:s3cret@127.0.0.1:port/0"))
     assert "s3cret" not in str(refusal.value)
+
+
+def test_without_the_extra_a_start_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "authservice.local.counters.in_redis", raising=False)
+    with pytest.raises(SettingsError, match=r"pip install 'authservice\[redis\]'"):
+        LocalBackend(make_settings(tmp_path, counters_url="redis://127.0.0.1:1/0"))
