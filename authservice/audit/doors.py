@@ -41,12 +41,12 @@ def watch(door: Blueprint, trail) -> None:
         events.source.set(events.Source(request.remote_addr, request.headers.get("User-Agent"), g.request_id))
         if trail.is_on and request.endpoint in NAMES and request.method != "OPTIONS":
             is_read = request.method in ("GET", "HEAD")
-            events.page.set(events.PageEntry(_name(), trail.clock(), events.source.get(), parameters=_parameters(),
+            events.under_way.set(events.PageEntry(_name(), trail.clock(), events.source.get(), parameters=_parameters(),
                                              status=REDIRECTS.get(request.endpoint, 200), is_read=is_read))
 
     @door.after_request
     def end(response: Response) -> Response:
-        entry = events.page.get()
+        entry = events.under_way.get()
         if entry is not None:
             entry.status, entry.source = response.status_code, entry.source._replace(request_id=g.request_id)
             entry.about = {"pool": g.get("pool_id"), **about.get(), **entry.about}
@@ -57,7 +57,7 @@ def watch(door: Blueprint, trail) -> None:
 
     @door.teardown_request
     def forget(_) -> None:
-        events.page.set(None)
+        events.under_way.set(None)
 
 
 def _name() -> str:

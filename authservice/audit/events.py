@@ -10,10 +10,11 @@ import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from authservice.audit import redaction
-from authservice.contract import Caller
+from authservice.contract import ANONYMOUS, OPERATOR, Caller
 from authservice.errors import CognitoError, internal_error
 
 EVENT_SOURCE = "cognito-idp.amazonaws.com"
@@ -65,6 +66,12 @@ class Entry:
     """The event as it is in the database, once it was committed there with its change."""
     parameters: dict | None = None
     """What may be shown of the request."""
+    is_read: bool = False
+
+    @property
+    def stands_alone(self) -> bool:
+        """False for what our own pages look up: their own event stands for it."""
+        return True
 
     @property
     def pool_id(self) -> str | None:
@@ -98,21 +105,16 @@ SHELL = Source("127.0.0.1", "authservice", "")
 class OperationEntry(Entry):
     """A call of an API operation."""
 
-    caller: Caller = None
+    caller: Caller = ANONYMOUS
     answer: dict | None = None
     """What may be shown of the answer of a call that is no read."""
 
     @property
-    def is_read(self) -> bool:
-        return is_read(self.name)
-
-    @property
     def stands_alone(self) -> bool:
-        """False for what our own pages look up: their own event stands for it."""
         return not (self.caller.is_hosted and self.is_read and self.error is None)
 
     def answered(self, answer: dict) -> None:
-        if not is_read(self.name):
+        if not self.is_read:
             self.answer = _shown(redaction.of_answer(self.name), answer) or None
 
     def event(self, event_id: str, place: Place) -> dict:
@@ -120,7 +122,7 @@ class OperationEntry(Entry):
         whom = {"additionalEventData": {"sub": sub}} if sub else {}
         return self._record(event_id, place, _identity(self.caller, place), {
             "requestParameters": self.parameters, "responseElements": None if self.error else self.answer, **whom,
-            "readOnly": is_read(self.name), "eventType": "AwsApiCall"})
+            "readOnly": self.is_read, "eventType": "AwsApiCall"})
 
 
 @dataclass(slots=True)
@@ -128,11 +130,6 @@ class PageEntry(Entry):
     """A request to a page or an OAuth endpoint. `status`: what a good end answers, until it is known."""
 
     status: int = 200
-    is_read: bool = False
-
-    @property
-    def stands_alone(self) -> bool:
-        return True
 
     def event(self, event_id: str, place: Place) -> dict:
         known = {"userPoolDomain": place.domain, "userPoolId": self.about.get("pool"), "sub": self.about.get("user")}
@@ -144,17 +141,29 @@ class PageEntry(Entry):
             "serviceEventDetails": {"serviceAccountId": place.account}})
 
 
-page: ContextVar[PageEntry | None] = ContextVar("page", default=None)
-"""The request to a page or OAuth endpoint that is being answered, if it is an event."""
+@dataclass(slots=True)
+class ShellEntry(Entry):
+    """What an operator does at the shell that is no operation of the API."""
+
+    def event(self, event_id: str, place: Place) -> dict:
+        return self._record(event_id, place, _identity(OPERATOR, place), {
+            "requestParameters": self.parameters, "responseElements": None, "readOnly": False,
+            "eventType": "AwsServiceEvent"})
+
+
+under_way: ContextVar[Entry | None] = ContextVar("under_way", default=None)
+"""What changes are recorded by where no operation is called: the request to a page or OAuth endpoint that is being
+answered, or what is done at the shell."""
 
 
 def of_call(operation: str, request: dict, caller: Caller, at: datetime) -> OperationEntry:
     """The entry of an operation that is called now."""
     shown = _shown(redaction.of_request(operation), request)
-    return OperationEntry(operation, at, source.get(), caller=caller, parameters=shown)
+    return OperationEntry(operation, at, source.get(), caller=caller, parameters=shown, is_read=_is_read(operation))
 
 
-def is_read(operation: str) -> bool:
+@lru_cache(maxsize=None)
+def _is_read(operation: str) -> bool:
     return READS.match(operation) is not None and operation not in NO_READS
 
 

@@ -263,7 +263,8 @@ def rotate(pool_id, at_once, compromised):
     when = f"in {ring.PUBLISHED_FIRST.total_seconds() / 60:.0f} minutes" if gently else "from now on"
     fate = "are withdrawn" if compromised else "stay published until their tokens have expired"
     for each in [pool_id] if pool_id else pool_ids(backend):
-        retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once, compromised))
+        with backend.trail.shell("RotateSigningKeys", userPoolId=each, compromised=compromised):
+            retired = backend.run(lambda work: ring.rotate(work, directory.pool(work, each), at_once, compromised))
         click.echo(f"{each}: new keys are published and sign {when}; {len(retired)} old ones {fate}")
 
 

@@ -111,7 +111,7 @@ class LocalBackend:
         `record` has written may then be written again: a try that is counted twice.
         Refuses with Unavailable while the database is not to be had.
         """
-        return self._run(work, caller, events.page.get())
+        return self._run(work, caller, events.under_way.get())
 
     def _run(self, work: Callable[[Call], Answer], caller: Caller, entry: events.Entry | None,
              engine: Engine | None = None) -> Answer:

@@ -50,7 +50,8 @@ def apply(backend: LocalBackend, path: str | Path) -> Report:
     """
     settings = backend.settings
     tables = read(path, {"public_url": settings.public_url, "demo_url": settings.demo_url})
-    return backend.run(lambda call: Seeding(call).all(tables))
+    with backend.trail.shell("Seed", pools=[table["id"] for table in tables]):
+        return backend.run(lambda call: Seeding(call).all(tables))
 
 
 class Seeding:

@@ -11,8 +11,8 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing.util import Finalize
 from urllib.parse import urlsplit
@@ -68,6 +68,17 @@ class Trail:
     def operation(self, name: str, request: dict, caller: Caller) -> "Recording":
         """For a with block in which the operation runs: its entry, which is recorded at the block's end."""
         return Recording(self, events.of_call(name, request, caller, self.clock())) if self.is_on else NOT_RECORDED
+
+    @contextmanager
+    def shell(self, name: str, **parameters) -> Iterator[None]:
+        """A with block in which an operator does something that is no operation: what it changes is recorded by it."""
+        entry = events.ShellEntry(name, self.clock(), None, parameters=parameters)
+        token = events.under_way.set(entry if self.is_on else None)
+        try:
+            with Recording(self, entry) if self.is_on else NOT_RECORDED:
+                yield
+        finally:
+            events.under_way.reset(token)
 
     def keep(self, connection: Connection, entry: events.Entry) -> dict:
         """Write the event of a change in the transaction of the change; gives the event's row."""

@@ -362,9 +362,12 @@ def test_the_shell_shows_events(tmp_path):
     seeded = command(tmp_path, "seed", ROOT / "authservice" / "demo" / "seed.toml")
     assert seeded.returncode == 0, seeded.stderr
     asked = json.dumps({"UserPoolId": "us-east-1_Demo00001", "Username": "demo@example.com"})
+    assert command(tmp_path, "keys", "rotate").returncode == 0
     assert command(tmp_path, "call", "AdminDisableUser", asked).returncode == 0
     assert command(tmp_path, "call", "AdminGetUser", asked).returncode == 0
     shown = command(tmp_path, "events", "--pool", "us-east-1_Demo00001", "--user", "demo@example.com").stdout
     assert "AdminDisableUser" in shown and "shell" in shown and "AdminGetUser" not in shown
-    shown = command(tmp_path, "events", "--json", "--limit", "1").stdout
-    assert json.loads(shown)["eventName"] == "AdminGetUser" and json.loads(shown)["userIdentity"]["type"] == "Root"
+    shown = [json.loads(line) for line in command(tmp_path, "events", "--json").stdout.splitlines()]
+    names = ["AdminGetUser", "AdminDisableUser", "RotateSigningKeys", "Seed"]
+    assert [(event["eventName"], event["userIdentity"]["type"]) for event in shown] == [(name, "Root") for name in names]
+    assert shown[-1]["requestParameters"] == {"pools": ["us-east-1_Demo00001"]}
