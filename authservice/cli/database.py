@@ -79,9 +79,11 @@ def restored():
     """
     from authservice.local import restoration
     backend = local_backend(config.load(database_timeout_seconds=0))
-    backend.run(restoration.end_everything)
+    with backend.trail.shell("EndRestoredSignIns"):
+        backend.run(restoration.end_everything)
     for each in pool_ids(backend):
-        backend.run(lambda work: restoration.withdraw_keys(work, each))
+        with backend.trail.shell("RotateSigningKeys", userPoolId=each, compromised=True):
+            backend.run(lambda work: restoration.withdraw_keys(work, each))
     click.echo("all sign-ins, tokens and codes have ended; all pools have new keys")
 
 
