@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError, Unavailable
+from authservice.local import database
 from authservice.local.models import User
+from tests.conftest import Clock
 from tests.contract.guest import PASSWORD
 from tests.faults.conftest import installation, locked
 from tests.faults.guests import Guest, meanwhile, wait_until
@@ -33,12 +35,13 @@ def server():
         yield running
 
 
-@pytest.fixture
-def provider(server, tmp_path, clock, templates):  # noqa: F811
-    """The service in this process, with pools, app clients and a user; after the test the server runs again."""
-    with serving(tmp_path, clock, templates, database_url=server.create_database(), database_timeout_seconds=1) as it:
-        it.server = server
-        yield it
+@pytest.fixture(scope="module")
+def provider(server, tmp_path_factory, templates):  # noqa: F811
+    """The service in this process, with pools, app clients and a user."""
+    instance, url = tmp_path_factory.mktemp("away"), server.create_database()
+    with serving(instance, Clock(), templates, database_url=url, database_timeout_seconds=1) as provider:
+        provider.server = server
+        yield provider
 
 
 @pytest.fixture
@@ -182,13 +185,11 @@ def test_after_a_failover_the_connections_to_a_server_that_only_reads_are_left(p
         pytest.fail(f"a connection of before is still used: {error}")
 
 
-def set_read_only(provider, database: str, how: str) -> None:
-    """As a standby is: transactions of new connections only read."""
-    with provider.backend.engine.connect() as connection:
-        connection.exec_driver_sql("SET default_transaction_read_only = off")
-        connection.exec_driver_sql(f"ALTER DATABASE {database} SET default_transaction_read_only = {how}")
+def set_read_only(provider, name: str, how: str) -> None:
+    """As a standby is: transactions of new connections only read, and with "on" there are no others."""
+    operator = database.open_engine(provider.server.url(), 5)
+    with operator.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {how}")
         if how == "on":
-            connection.exec_driver_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                                       f"WHERE datname = '{database}' AND pid <> pg_backend_pid()")
-    if how == "on":
-        provider.backend.engine.dispose()
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    operator.dispose()

@@ -8,13 +8,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
+from authservice.contract import OPERATOR
 from authservice.errors import Unavailable
 from authservice.local import database, invariants
 from authservice.local.backend import LocalBackend
 from authservice.local.migrations import REVISIONS
 from tests.conftest import make_settings
 from tests.faults.guests import wait_until
-from tests.oauth.provider import populate
 from tests.services import free_port
 from tests.services.server import ROOT
 from tests.services.wire import line_to
@@ -73,7 +73,7 @@ def test_a_database_in_use_is_as_it_was_and_loses_nothing(engine, tmp_path):
     database.upgrade(engine)
     settings = make_settings(tmp_path, database_url=engine.url.render_as_string(hide_password=False))
     backend = LocalBackend(settings)
-    populate(backend)
+    pool_id = backend.call("CreateUserPool", {"PoolName": "p"}, OPERATOR)["UserPool"]["Id"]
     backend.close()
     database.downgrade(engine, REVISIONS[0])
     before = tables(engine)
@@ -82,6 +82,7 @@ def test_a_database_in_use_is_as_it_was_and_loses_nothing(engine, tmp_path):
     database.upgrade(engine)
     assert is_whole(engine)
     backend = LocalBackend(settings)
+    assert backend.call("DescribeUserPool", {"UserPoolId": pool_id}, OPERATOR)["UserPool"]["Name"] == "p"
     assert backend.run(lambda call: list(invariants.violations(call))) == []
     backend.close()
 

@@ -92,6 +92,8 @@ def test_after_a_restore_nothing_that_was_spent_or_revoked_holds_again(house):
     house.copy()
     code = journeys.again(house).spend_everything()
     house.restore()
+    assert journeys.again(house).client.backend.call("GetUser", {"AccessToken": journeys.tokens["AccessToken"]})
+    assert house.run("db", "restored").returncode == 1  # it asks first
     done = house.run("db", "restored", "--yes")
     assert done.returncode == 0 and "have ended" in done.stdout, done.stderr
 
@@ -104,16 +106,3 @@ def test_after_a_restore_nothing_that_was_spent_or_revoked_holds_again(house):
     assert house.backend.call("GetUser", {"AccessToken": fresh["AccessToken"]})["Username"] == "user-2"
     assert header(fresh["AccessToken"])["kid"] != old_key
     assert house.faults() == []
-
-
-def test_without_it_a_copy_brings_back_what_was_revoked(house):
-    """Why there is the command: a restore by itself cannot know."""
-    journeys = Journeys(house)
-    house.copy()
-    journeys.again(house).spend_everything()
-    house.restore()
-    journeys.again(house).client.rotate(journeys.tokens["RefreshToken"])
-
-
-def test_it_asks_first(house):
-    assert house.run("db", "restored").returncode == 1
