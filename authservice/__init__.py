@@ -15,6 +15,13 @@ from authservice import config
 from authservice.errors import Unavailable
 
 
+class Service(Flask):
+    """Flask, spared the question whether a view or hook is a coroutine, which it asks of each at every request."""
+
+    def ensure_sync(self, func):
+        return func
+
+
 def create_app(settings: config.Settings | None = None, backend=None, shared: Path | None = None) -> Flask:
     """The service as a WSGI app. `backend` is given by tests that move its clock, `shared` by a worker: the folder where
     it meets the others (figures.py)."""
@@ -24,7 +31,7 @@ def create_app(settings: config.Settings | None = None, backend=None, shared: Pa
     logs.set_up(settings.log_level)
     tracer = tracing.open_tracer()
     backend = backend or build_backend(settings, tracer.part if tracer else nullcontext)
-    app = Flask(__name__)
+    app = Service(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
     app.extensions["authservice"] = backend
     if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting

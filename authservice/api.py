@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from authservice import this_machine
+from authservice.answer import Answer
 from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import Backend, Caller, service
@@ -26,7 +27,8 @@ LONGEST_BODY = 1024 * 1024
 PREFLIGHT_SECONDS = 172800
 NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
 LONGEST_HEADER = 2048
-EXPOSED = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"
+EVERY_ANSWER = (("Access-Control-Allow-Origin", "*"), ("Cache-Control", "no-store"),
+                ("Access-Control-Expose-Headers", "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"))
 
 
 def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
@@ -47,7 +49,8 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
     @door.post("/", provide_automatic_options=False)
     def answer() -> Response:
         request_id = str(uuid.uuid4())
-        events.source.set(events.Source(request.remote_addr, request.headers.get("User-Agent"), request_id,
+        asked_by = request.environ.get
+        events.source.set(events.Source(asked_by("REMOTE_ADDR"), asked_by("HTTP_USER_AGENT"), request_id,
                                         request.content_length or 0))
         try:
             operation = g.operation = _operation(contract)
@@ -150,9 +153,6 @@ def _refusal(refusal: CognitoError, request_id: str) -> Response:
 
 def _response(body: str, status: int, request_id: str) -> Response:
     g.request_id = request_id
-    answer = Response(body, status, content_type=CONTENT_TYPE)
-    answer.headers["x-amzn-RequestId"] = request_id
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
-    answer.headers["Cache-Control"] = "no-store"
+    answer = Answer(body, status, content_type=CONTENT_TYPE)
+    answer.further = (("x-amzn-RequestId", request_id), *EVERY_ANSWER)
     return answer

@@ -23,17 +23,18 @@ MAY_IMPORT = {  # the room's own modules besides
     "audit": {"contract", "errors"},
     "hosted": {"contract", "errors", "browser", "audit"},
     "this_machine": set(), "worker": {"config", "create_app", "figures"},
-    "api": {"contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit"},
+    "answer": set(),
+    "api": {"answer", "contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
     "serving": {"connections"}, "connections": set(),
     "cognito": {"contract", "errors", "config"},
     "local": {"contract", "errors", "crypto", "config", "audit"},
-    "oauth": {"local", "browser", "errors", "config", "contract", "crypto", "audit"},
+    "oauth": {"answer", "local", "browser", "errors", "config", "contract", "crypto", "audit"},
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics", "tracing",
+ONLY_IN = {"flask": {"__init__", "answer", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics", "tracing",
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},

@@ -38,8 +38,10 @@ def watch(door: Blueprint, trail) -> None:
     @door.before_request
     def begin() -> None:
         g.request_id = g.get("request_id") or str(uuid.uuid4())
+        if request.endpoint not in NAMES:
+            return
         events.source.set(events.Source(request.remote_addr, request.headers.get("User-Agent"), g.request_id))
-        if trail.is_on and request.endpoint in NAMES and request.method != "OPTIONS":
+        if trail.is_on and request.method != "OPTIONS":
             is_read = request.method in ("GET", "HEAD")
             events.under_way.set(events.PageEntry(_name(), trail.clock(), events.source.get(), parameters=_parameters(),
                                              status=REDIRECTS.get(request.endpoint, 200), is_read=is_read))

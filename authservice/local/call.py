@@ -72,6 +72,8 @@ class Tools:
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
     remembered_tokens: dict = field(default_factory=dict)
     """Access tokens found to be ours, by their SHA-256: (kid, claims); filled and judged by tokens/check.py."""
+    remembered_documents: dict = field(default_factory=dict)
+    """What is published of pools, as text: (pool, state, text); filled and judged by oauth/discovery.py."""
     remembered_keys: dict = field(default_factory=dict)
     """Opened signing keys by pool; filled by tokens/keys.py, valid for one key generation."""
 

@@ -5,11 +5,14 @@ reference".
 """
 
 import json
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error
 from flask import Response, g, request
+from werkzeug.urls import iri_to_uri
 
+from authservice.answer import Answer
 from authservice.errors import CognitoError
 
 COMMON = {"X-Content-Type-Options": "nosniff", "X-XSS-Protection": "1; mode=block", "X-Frame-Options": "DENY",
@@ -24,18 +27,11 @@ PREFLIGHT = {"Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Contr
 """Amplify sends x-amz-user-agent with its token requests from browsers."""
 
 
-class Redirect(Response):
+class Redirect(Answer):
     """A redirect to exactly this address: Werkzeug would write an app's `myapp:///x` as `myapp:/x`."""
 
     def __init__(self, location: str, status: int = 302):
-        super().__init__("", status, {"Location": location})
-        self.exact_location = location
-
-    def get_wsgi_headers(self, environ):
-        headers = super().get_wsgi_headers(environ)
-        if self.exact_location.isascii():
-            headers["Location"] = self.exact_location
-        return headers
+        super().__init__("", status, {"Location": location if location.isascii() else iri_to_uri(location)})
 
 
 def here(path: str, query: str = "") -> str:
@@ -76,7 +72,7 @@ def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> R
     location = dict(headers).get("Location")
     if location:
         return Redirect(location, status)
-    answer = Response(json.dumps(body) if isinstance(body, dict) else body, status, headers)
+    answer = Answer(json.dumps(body) if isinstance(body, dict) else body, status, headers)
     if not body:
         del answer.headers["Content-Type"]  # scripts that expect JSON or nothing refuse an empty text/html
     return answer
@@ -93,16 +89,21 @@ def refusal(error: OAuth2Error | CognitoError) -> Response:
 
 
 def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:
-    """Add the headers every answer has; what an endpoint has set itself stays."""
-    headers = {**COMMON, "x-amz-cognito-request-id": g.request_id}
-    if "Cache-Control" not in answer.headers:
-        headers |= NEVER_CACHED
-    if hsts:
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if open_to_scripts:
-        headers |= CORS
-        if request.method == "OPTIONS":
-            headers |= PREFLIGHT
-    own = {name.lower() for name in answer.headers.keys()}
-    answer.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in own])
+    """Add the headers every answer has; whether it may be cached an endpoint may have said itself."""
+    further = [("x-amz-cognito-request-id", g.request_id),
+               *_common(hsts, open_to_scripts, request.method == "OPTIONS", "Cache-Control" in answer.headers)]
+    if isinstance(answer, Answer):
+        answer.further = further
+    else:
+        answer.headers.extend(further)
     return answer
+
+
+@lru_cache
+def _common(hsts: bool, open_to_scripts: bool, preflight: bool, may_be_cached: bool) -> list[tuple[str, str]]:
+    headers = COMMON if may_be_cached else COMMON | NEVER_CACHED
+    if hsts:
+        headers = headers | {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+    if open_to_scripts:
+        headers = headers | CORS | (PREFLIGHT if preflight else {})
+    return list(headers.items())

@@ -5,9 +5,11 @@ Source: OpenID Connect Discovery 1.0, RFC 8414, RFC 9207; Developer Guide, "User
 """
 
 import json
+from collections.abc import Callable
 
 from flask import Response, g
 
+from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.local.accounts import assurance
 from authservice.local.call import Call
@@ -17,6 +19,8 @@ from authservice.oauth import pools
 
 CACHED_SECONDS = int(keys.JWKS_CACHED.total_seconds())
 """Of both documents; a rotation of keys waits until the last of these caches has run out."""
+MOST_REMEMBERED = 1000
+"""Documents whose text a process remembers; then it begins anew."""
 LANGUAGES = ["de", "en", "es", "fr", "id", "it", "ja", "ko", "nl", "pt-BR", "zh-CN", "zh-TW"]
 """Of the login pages."""
 AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
@@ -26,16 +30,31 @@ TOKEN_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_has
 
 def configuration(backend, pool_id: str) -> Response:
     """openid-configuration: Cognito's members, and those that strict clients look for besides."""
-    return _answer(backend, pool_id, _metadata)
+    return _answer(backend, pool_id, lambda call, pool: _remembered(call, pool, "metadata", None, _metadata))
 
 
 def jwks(backend, pool_id: str) -> Response:
     """The keys that tokens which still live may be signed with."""
-    return _answer(backend, pool_id, lambda call, pool: {"keys": keys.jwks(call, pool)})
+    def document(call: Call, pool: Pool) -> str:
+        published = keys.jwks(call, pool)
+        return _remembered(call, pool, "keys", [key["kid"] for key in published], lambda *_: {"keys": published})
+
+    return _answer(backend, pool_id, document)
 
 
-def _answer(backend, pool_id: str, document) -> Response:
-    def work(call: Call) -> dict | None:
+def _remembered(call: Call, pool: Pool, kind: str, state, make: Callable[[Call, Pool], dict]) -> str:
+    """The document as text: made anew when the pool is another than it was, as readings.py tells, or its `state` is."""
+    known = call.tools.remembered_documents.get((kind, pool.id))
+    if known is None or known[0] is not pool or known[1] != state:
+        known = pool, state, json.dumps(make(call, pool))
+        if len(call.tools.remembered_documents) >= MOST_REMEMBERED:
+            call.tools.remembered_documents.clear()
+        call.tools.remembered_documents[kind, pool.id] = known
+    return known[2]
+
+
+def _answer(backend, pool_id: str, document: Callable[[Call, Pool], str]) -> Response:
+    def work(call: Call) -> str | None:
         pool = pools.find_pool(call, pool_id)
         return pool and document(call, pool)
 
@@ -43,10 +62,10 @@ def _answer(backend, pool_id: str, document) -> Response:
     if found is None:
         g.outcome = "ResourceNotFoundException"
         body = {"code": "BadRequest", "message": "The specified user pool does not exist."}
-        return Response(json.dumps(body), 404, content_type="application/json")
+        return Answer(json.dumps(body), 404, content_type="application/json")
     g.pool_id = pool_id
-    return Response(json.dumps(found), content_type="application/json",
-                    headers={"Cache-Control": f"public, max-age={CACHED_SECONDS}"})
+    return Answer(found, content_type="application/json",
+                  headers={"Cache-Control": f"public, max-age={CACHED_SECONDS}"})
 
 
 def _metadata(call: Call, pool: Pool) -> dict:
