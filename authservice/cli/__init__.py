@@ -100,15 +100,12 @@ def serve(host, port, workers, tls):
 
 
 def _prepare(settings: Settings) -> None:
-    """What one process must do before the workers start: the schema, and last time's expired rows.
+    """What one process must do before the workers start: the schema.
 
     Without the database the workers start nevertheless, say that they live, and do it when it is there.
     """
     backend = build_backend(settings)
     if settings.backend == "local":
-        from authservice.local import housekeeping
-        while backend.preparation.done and backend.run(housekeeping.prune):
-            pass
         backend.close()
 
 

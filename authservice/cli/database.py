@@ -92,12 +92,10 @@ def restored():
 def sweep():
     """Remove what has expired: sessions, codes, tokens, counters; a running service does so too, bit by bit."""
     from authservice.local import housekeeping
-    backend, removed = local_backend(config.load()), 0
-    while batch := backend.run(housekeeping.prune):
-        removed += batch
-        if sys.stdout.isatty():
-            click.echo(f"\r{removed} expired rows removed", nl=False)
-    click.echo(f"\r{removed} expired rows removed" if sys.stdout.isatty() else f"{removed} expired rows removed")
+    backend = local_backend(config.load())
+    with click.progressbar(length=backend.run(housekeeping.waiting), label="removing") as bar:
+        housekeeping.sweep(backend.run, bar.update)
+    click.echo(f"{bar.pos} expired rows removed")
 
 
 def _engine():
