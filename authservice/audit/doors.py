@@ -7,7 +7,7 @@ Source: Developer Guide, "Amazon Cognito logging in AWS CloudTrail"; its example
 import uuid
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 
 from werkzeug.exceptions import HTTPException
 
@@ -37,23 +37,29 @@ def watch(door: Blueprint, trail) -> None:
 
     @door.before_request
     def begin() -> None:
-        g.request_id = g.get("request_id") or str(uuid.uuid4())
-        if request.endpoint not in NAMES:
+        asked, known = request._get_current_object(), g._get_current_object()  # each look through a proxy takes its time
+        known.request_id = known.get("request_id") or str(uuid.uuid4())
+        name, method = NAMES.get(asked.endpoint), asked.method
+        if name is None:
             return
-        events.source.set(events.Source(request.remote_addr, request.headers.get("User-Agent"), g.request_id))
-        if trail.is_on and request.method != "OPTIONS":
-            is_read = request.method in ("GET", "HEAD")
-            events.under_way.set(events.PageEntry(_name(), trail.clock(), events.source.get(), parameters=_parameters(),
-                                             status=REDIRECTS.get(request.endpoint, 200), is_read=is_read))
+        came = events.Source(asked.remote_addr, asked.environ.get("HTTP_USER_AGENT"), known.request_id)
+        events.source.set(came)
+        if trail.is_on and method != "OPTIONS":
+            events.under_way.set(events.PageEntry(
+                name if name == "Logout" else f"{name}_{method}", trail.clock(), came, parameters=_parameters(asked),
+                status=REDIRECTS.get(asked.endpoint, 200), is_read=method in ("GET", "HEAD")))
 
     @door.after_request
     def end(response: Response) -> Response:
         entry = events.under_way.get()
         if entry is not None:
-            entry.status, entry.source = response.status_code, entry.source._replace(request_id=g.request_id)
-            entry.about = {"pool": g.get("pool_id"), **about.get(), **entry.about}
-            if g.get("outcome") or response.status_code >= 400:
-                entry.error = str(g.get("outcome") or response.status_code), ""
+            known, entry.status = g._get_current_object(), response.status_code
+            if known.request_id != entry.source.request_id:
+                entry.source = entry.source._replace(request_id=known.request_id)
+            entry.about = {"pool": known.get("pool_id"), **about.get(), **entry.about}
+            outcome = known.get("outcome") or (entry.status >= 400 and entry.status)
+            if outcome:
+                entry.error = str(outcome), ""
             trail.end(entry)
         return response
 
@@ -62,15 +68,10 @@ def watch(door: Blueprint, trail) -> None:
         events.under_way.set(None)
 
 
-def _name() -> str:
-    name = NAMES[request.endpoint]
-    return name if name == "Logout" else f"{name}_{request.method}"
-
-
-def _parameters() -> dict[str, list[str]]:
+def _parameters(asked: Request) -> dict[str, list[str]]:
     """The parameters of address and body that we know by name; what may be shown of them."""
     try:
-        given = [*request.args.lists(), *request.form.lists()]
+        given = [*asked.args.lists(), *asked.form.lists()]
     except HTTPException:  # a body that is refused anyway
         return {}
     return {name: [_shown(name, value) for value in values[:MOST]] for name, values in given if name in KNOWN}

@@ -30,6 +30,10 @@ QUOTED = re.compile(r"Value '.*' at '", re.DOTALL)
 """What a refused request had in a member that breaks its limits: it may be anything, a password in the wrong field."""
 
 
+numbers = itertools.count()
+"""The order of this process's entries."""
+
+
 class Source(NamedTuple):
     """Where a request came from: address, User-Agent, the id its answer carries, bytes of its body."""
 
@@ -60,8 +64,8 @@ class Entry:
     source: Source | None
     about: dict[str, str] = field(default_factory=dict)
     error: tuple[str, str] | None = None
-    number: int = field(default_factory=itertools.count().__next__)
-    """Of all entries of this process, for the order of those of one millisecond."""
+    number: int = field(default_factory=numbers.__next__)
+    """Its place among those of one millisecond."""
     kept: str = ""
     """The event as it is in the database, once it was committed there with its change."""
     parameters: dict | None = None

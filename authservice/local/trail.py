@@ -88,6 +88,8 @@ class Trail:
 
     def end(self, entry: events.Entry) -> None:
         """The call is over: what is not in the database with its change is written soon."""
+        if entry.kept and entry.error:  # it failed after a part of it was committed: that is an event of its own
+            entry.kept, entry.number = "", next(events.numbers)
         if entry.kept:
             if self._log:
                 self._wait(entry)

@@ -60,6 +60,7 @@ class Store:
     def emptied(self, clock: Clock) -> LocalBackend:
         self.clock = clock
         self.local.tools.remembered_keys.clear()
+        self.local.trail.flush()  # what waits is of the test before
         if self.redis:
             self.redis.empty()
         with self.local.engine.begin() as connection:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 
 from authservice.audit import events
@@ -19,7 +19,7 @@ from authservice.errors import CognitoError
 from authservice.local import history, housekeeping, trail
 from authservice.local.backend import LocalBackend
 from authservice.local.call import OPERATIONS
-from authservice.local.models import Event, User
+from authservice.local.models import AppClient, Event, User
 from tests.conftest import make_settings
 from tests.services.server import ROOT, command
 
@@ -285,15 +285,20 @@ def test_while_the_database_is_away_events_wait_so_many_as_fit_and_the_log_says_
     assert caplog.records[-1].fields == {"lost": 2}
 
 
-def test_a_batch_whose_commit_was_answered_by_silence_is_written_once(local):
+def test_a_batch_whose_commit_was_answered_by_silence_is_written_once(backend):
+    trail = backend.store.trail
+    rows = [trail._row(events.of_call(name, {}, OPERATOR, trail.clock())) for name in ("ListUserPools", "GetUser")]
+    trail._insert(rows[:1])
+    trail._insert(rows)
+    assert names(backend.store) == ["ListUserPools", "GetUser"]
+
+
+def test_what_fails_after_a_part_of_it_was_committed_is_told_twice(local):
     pool, _ = make_client(local)
-    local.trail.stop()
-    local.call("DescribeUserPool", {"UserPoolId": pool}, OPERATOR)
-    local.call("ListUserPools", {"MaxResults": 1}, OPERATOR)
-    rows = local.trail._next_batch()
-    local.trail._insert(rows[:1])
-    local.trail._rows = rows
-    assert local.trail.flush() and names(local)[2:] == ["DescribeUserPool", "ListUserPools"]
+    with pytest.raises(CognitoError), local.trail.shell("Tidy"):
+        local.run(lambda call: call.also(delete(AppClient).where(AppClient.pool_id == pool)))
+        raise CognitoError("InternalErrorException", "")
+    assert [event.get("errorCode") for event in history_of(local, name="Tidy")] == ["InternalErrorException", None]
 
 
 def test_closing_writes_what_waits(make_backend):
@@ -340,8 +345,9 @@ def test_events_stay_so_long_as_audit_days_says(make_backend, clock):
     assert names(backend) == ["ListUserPools"]
 
 
-def test_events_are_found_by_name_user_pool_and_time_newest_first(local, clock, monkeypatch):
+def test_events_are_found_by_name_user_pool_and_time_newest_first(backend, clock, monkeypatch):
     monkeypatch.setattr(history, "PAGE", 2)
+    local = backend.store
     pool, client = make_client(local)
     make_client(local)
     clock.advance(hours=1)
