@@ -82,7 +82,7 @@ class Trail:
 
     def keep(self, connection: Connection, entry: events.Entry) -> dict:
         """Write the event of a change in the transaction of the change; gives the event's row."""
-        row = self._row(entry)
+        row = self._row(entry) | {"user_id": entry.about.get("user")}
         connection.execute(_INSERT, row)
         return row
 
