@@ -6,19 +6,20 @@ from itertools import count
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError, Unavailable
 from authservice.local import database
-from authservice.local.models import User
+from authservice.local.models import BrowserSession, User
 from tests.conftest import Clock
 from tests.contract.guest import PASSWORD
 from tests.faults.conftest import installation, locked
 from tests.faults.guests import Guest, meanwhile, wait_until
 from tests.hosted.guest import Guest as Person
 from tests.oauth.conftest import serving, templates  # noqa: F401  a fixture
-from tests.oauth.provider import CALLBACK, answer_of, error_page
+from tests.oauth.provider import CALLBACK, NAME, answer_of, error_page
+from tests.oauth.provider import PASSWORD as PROVIDERS_PASSWORD
 from tests.services import postgres as postgres_service
 from tests.services import unavailable
 from tests.services.server import running_service
@@ -102,6 +103,29 @@ def test_a_page_keeps_what_was_typed_but_passwords(provider):
     assert page.labels["Email address"].get("value") == "new@example.com"
     guest.fill_in("Create account", typed)
     assert provider.who("new@example.com")["UserStatus"] == "UNCONFIRMED"
+
+
+def test_the_end_of_a_session_that_a_sign_in_replaces_is_not_forgotten(provider):
+    guest = Person(flask_client(provider), provider.url)
+    door = f"/oauth2/authorize?{urlencode(provider.request_of(prompt='login'))}"
+    before = sessions(provider)
+    guest.open(door)
+    guest.fill_in("Sign in", {"Email address": NAME, "Password": PROVIDERS_PASSWORD})
+    assert guest.left_to.startswith(CALLBACK) and sessions(provider) == before + 1
+
+    guest.open(door)
+    form = guest.page.form_of("Sign in")
+    values = {each.get("name"): each.get("value") for each in form.all("input")}
+    answer = guest.client.post(form.get("action"), data={**values, "username": NAME, "password": PROVIDERS_PASSWORD},
+                               base_url=provider.url)
+    with locked(provider.backend.engine.url, "browser_sessions"):
+        assert guest.open(answer.headers["Location"]).status == 503
+    guest.open(answer.headers["Location"])
+    assert guest.left_to.startswith(CALLBACK) and sessions(provider) == before + 1
+
+
+def sessions(provider) -> int:
+    return provider.backend.run(lambda call: call.db.scalar(select(func.count()).select_from(BrowserSession)))
 
 
 def flask_client(provider):
