@@ -53,9 +53,9 @@ def run(app: str, host: str, port: int, certificate=None, workers: int = 1, thre
     logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())  # see ARRIVING
     # HTTP/1.1 alone: while granian waits to see which version a guest speaks, it waits without end.
     server = Granian(app, address=_address(host), port=port, interface=Interfaces.WSGI, http=HTTPModes.http1,
-                     http1_settings=head, workers=workers, workers_kill_timeout=STOP_SECONDS, blocking_threads=ARRIVING,
-                     backpressure=CONNECTIONS, backlog=BACKLOG, log_level=LogLevels.warning, ssl_cert=file,
-                     ssl_key=file, ssl_protocol_min=SSLProtocols.tls12)
+                     http1_settings=head, workers=workers, workers_kill_timeout=STOP_SECONDS, respawn_failed_workers=True,
+                     blocking_threads=ARRIVING, backpressure=CONNECTIONS, backlog=BACKLOG, log_level=LogLevels.warning,
+                     ssl_cert=file, ssl_key=file, ssl_protocol_min=SSLProtocols.tls12)
     # One place more than calls are worked on: it tells the balancer that we live when all others wait.
     server.serve(target_loader=partial(load, app, port, threads + 1, patience), wrap_loader=False)
 

@@ -39,7 +39,7 @@ class Installation:
     services: list[Service]
 
     def guests(self, number: int) -> list[Guest]:
-        """So many guests, the workers in turn."""
+        """So many guests, the addresses in turn; each stays with the worker that he comes to first."""
         return [Guest(self.services[place % len(self.services)].url) for place in range(number)]
 
     def pool(self, **settings) -> Pool:
@@ -67,7 +67,7 @@ class Installation:
 
 
 @contextmanager
-def installation(instance: Path, database_url: str = "", processes: int = 4, workers: int = 1, **more):
+def installation(instance: Path, database_url: str = "", processes: int = 1, workers: int = 1, **more):
     """An installation with so many processes at work, each at an address of its own; `more`: their environment."""
     ports = [free_port() for _ in range(processes)]
     public_url = f"http://localhost:{ports[0]}"
@@ -102,11 +102,11 @@ def database_of(kind: str, request) -> str:
     return "" if kind == "sqlite" else request.getfixturevalue("postgres").create_database()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
 def four_workers(request, tmp_path_factory):
-    """Four workers on one database, each to be asked by itself."""
+    """Four workers on one database, two at each of two addresses."""
     instance = tmp_path_factory.mktemp(request.param)
-    with installation(instance, database_of(request.param, request)) as running:
+    with installation(instance, database_of(request.param, request), processes=2, workers=2) as running:
         yield running
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from authservice.contract import service
+from tests.faults.site import UNSIGNED
+
 OK = "200"
 
 
@@ -43,10 +46,11 @@ class Guest:
         self._wire = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=timeout)
 
     def call(self, operation: str, **request) -> Answer:
-        """An API operation. OSError or HTTPException where no answer came."""
+        """An API operation, with any credentials where it wants some. OSError or HTTPException where no answer came."""
+        signed = {} if service().is_public(operation) else {"Authorization": UNSIGNED}
         return self._ask("POST", "/", json.dumps(request), {
             "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
-            "Content-Type": "application/x-amz-json-1.1"})
+            "Content-Type": "application/x-amz-json-1.1", **signed})
 
     def post(self, path: str, **form: str) -> Answer:
         return self._ask("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})

@@ -227,18 +227,3 @@ def test_a_user_is_deleted_once(pool, app_client, backend):
     outcomes = at_once(delete, delete_as_administrator, delete)
     assert outcomes.count(OK) == 1 == len(deletions)
     assert set(outcomes) == {OK, "UserNotFoundException: User does not exist."}
-
-
-def test_keys_are_rotated_under_load_and_every_token_verifies(pool, app_client, backend):
-    pool.user()
-    store = backend.store
-
-    def rotate():
-        for _ in range(3):
-            store.run(lambda call: keys.rotate(call, directory.pool(call, pool.id), at_once=True))
-
-    tokens = []
-    outcomes = at_once(rotate, *[lambda: tokens.extend(app_client.tokens()["AccessToken"] for _ in range(5))] * 4)
-    assert outcomes == [OK] * 5 and len(tokens) == 20
-    for token in tokens:
-        backend.call("GetUser", {"AccessToken": token})
