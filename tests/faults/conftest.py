@@ -37,10 +37,12 @@ class Installation:
     instance: Path
     store: LocalBackend
     services: list[Service]
+    patient: bool = False
+    """Whether its guests are."""
 
     def guests(self, number: int) -> list[Guest]:
         """So many guests, the addresses in turn; each stays with the worker that he comes to first."""
-        return [Guest(self.services[place % len(self.services)].url) for place in range(number)]
+        return [Guest(self.services[place % len(self.services)].url, patient=self.patient) for place in range(number)]
 
     def pool(self, **settings) -> Pool:
         """A new user pool, made from inside."""
@@ -107,6 +109,7 @@ def four_workers(request, tmp_path_factory):
     """Four workers on one database, two at each of two addresses."""
     instance = tmp_path_factory.mktemp(request.param)
     with installation(instance, database_of(request.param, request), processes=2, workers=2) as running:
+        running.patient = True
         yield running
 
 

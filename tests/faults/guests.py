@@ -17,6 +17,7 @@ from authservice.contract import service
 from tests.faults.site import UNSIGNED
 
 OK = "200"
+PATIENCE = 20  # seconds
 
 
 class Answer(NamedTuple):
@@ -40,9 +41,11 @@ class Answer(NamedTuple):
 
 
 class Guest:
-    """Whoever asks the service at `url`, over one connection."""
+    """Whoever asks the service at `url`, over one connection. A patient one asks again when he hears "not now" (503), as
+    on a machine with too much to do."""
 
-    def __init__(self, url: str, timeout: float = 60):
+    def __init__(self, url: str, timeout: float = 60, patient: bool = False):
+        self._patience = PATIENCE if patient else 0
         self._wire = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=timeout)
 
     def call(self, operation: str, **request) -> Answer:
@@ -61,7 +64,13 @@ class Guest:
     def user_info(self, access_token: str) -> Answer:
         return self.get("/oauth2/userInfo", Authorization=f"Bearer {access_token}")
 
-    def _ask(self, method: str, path: str, body: str | None, headers: dict) -> Answer:
+    def _ask(self, *request) -> Answer:
+        deadline = time.monotonic() + self._patience
+        while (answer := self._ask_once(*request)).status == 503 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return answer
+
+    def _ask_once(self, method: str, path: str, body: str | None, headers: dict) -> Answer:
         try:
             self._wire.request(method, path, body, headers)
             answer = self._wire.getresponse()

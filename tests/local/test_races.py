@@ -7,10 +7,8 @@ import pytest
 
 from authservice.contract import ANONYMOUS, OPERATOR
 from authservice.errors import CognitoError
-from authservice.local.accounts import directory
-from authservice.local.tokens import keys
-from tests.contract.guest import (CONFIRMED, EXPIRED, LOCKED, MFA_CODE_USED, MISMATCH, PASSWORD, REVOKED, SESSION_USED,
-                                  WRONG, Authenticator, attribute_list, claims, refused)
+from tests.contract.guest import (EXPIRED, LOCKED, MISMATCH, PASSWORD, REVOKED, SESSION_USED, WRONG, Authenticator,
+                                  attribute_list, claims, refused)
 from tests.contract.srp_client import SrpClient
 
 THREADS = 12
