@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 
 from authservice.audit import events
+from authservice.cli import cli
 from authservice.config import SettingsError, load
 from authservice.contract import ANONYMOUS, HOSTED, OPERATOR, Caller, service
 from authservice.errors import CognitoError
-from authservice.local import history, housekeeping, trail
+from authservice.local import history, housekeeping, seed, trail
 from authservice.local.backend import LocalBackend
 from authservice.local.call import OPERATIONS
 from authservice.local.models import AppClient, Event, User
@@ -364,16 +366,19 @@ def test_events_are_found_by_name_user_pool_and_time_newest_first(backend, clock
                     "pool": last + made, "since": last}
 
 
-def test_the_shell_shows_events(tmp_path):
-    seeded = command(tmp_path, "seed", ROOT / "authservice" / "demo" / "seed.toml")
-    assert seeded.returncode == 0, seeded.stderr
-    asked = json.dumps({"UserPoolId": "us-east-1_Demo00001", "Username": "demo@example.com"})
+def test_what_is_done_at_the_shell_is_an_event_and_the_shell_shows_events(local, tmp_path):
+    seed.apply(local, ROOT / "authservice" / "demo" / "seed.toml")
+    pool, asked = "us-east-1_Demo00001", {"UserPoolId": "us-east-1_Demo00001", "Username": "demo@example.com"}
+    local.call("AdminDisableUser", asked, OPERATOR)
     assert command(tmp_path, "keys", "rotate").returncode == 0
-    assert command(tmp_path, "call", "AdminDisableUser", asked).returncode == 0
-    assert command(tmp_path, "call", "AdminGetUser", asked).returncode == 0
-    shown = command(tmp_path, "events", "--pool", "us-east-1_Demo00001", "--user", "demo@example.com").stdout
-    assert "AdminDisableUser" in shown and "shell" in shown and "AdminGetUser" not in shown
-    shown = [json.loads(line) for line in command(tmp_path, "events", "--json").stdout.splitlines()]
-    names = ["AdminGetUser", "AdminDisableUser", "RotateSigningKeys", "Seed"]
-    assert [(event["eventName"], event["userIdentity"]["type"]) for event in shown] == [(name, "Root") for name in names]
-    assert shown[-1]["requestParameters"] == {"pools": ["us-east-1_Demo00001"]}
+    assert command(tmp_path, "call", "AdminGetUser", json.dumps(asked)).returncode == 0
+    shown = history_of(local)[::-1]
+    told = {event["eventName"]: event["userIdentity"]["type"] for event in shown}
+    assert told == dict.fromkeys(["Seed", "AdminDisableUser", "RotateSigningKeys", "AdminGetUser"], "Root")
+    assert shown[0]["requestParameters"] == {"pools": [pool]}
+
+    shell = CliRunner(env={"AUTHSERVICE_INSTANCE": str(tmp_path)})
+    lines = shell.invoke(cli, ["events", "--json", "--limit", "2"]).output.splitlines()
+    assert [json.loads(line) for line in lines] == shown[:1:-1]
+    of_user = shell.invoke(cli, ["events", "--pool", pool, "--user", "demo@example.com"]).output
+    assert "AdminDisableUser" in of_user and "shell" in of_user and "AdminGetUser" not in of_user
