@@ -39,6 +39,10 @@ class Site:
         return site
 
     @property
+    def instance(self) -> Path:
+        return Path(self.service.environment["AUTHSERVICE_INSTANCE"])
+
+    @property
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", urlsplit(self.service.url).port
 
@@ -99,7 +103,7 @@ class Site:
     def is_sound(self) -> bool:
         """What `authservice db check` finds: whether nothing is wrong."""
         settings = {name: value for name, value in self.service.environment.items() if name.startswith("AUTHSERVICE_")}
-        done = command(Path(settings["AUTHSERVICE_INSTANCE"]), "db", "check", env=settings)
+        done = command(self.instance, "db", "check", env=settings)
         assert done.returncode == 0, done.stdout + done.stderr
         return True
 
