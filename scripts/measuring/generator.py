@@ -128,7 +128,7 @@ def steady(connections: list[Connection], requests: list[bytes], proof: bytes, s
         count, last = count + 1, now
         return True
 
-    _exchange(connections, itertools.cycle(requests), answered)
+    exchange(connections, itertools.cycle(requests), answered)
     return Load(count, last - first, time.process_time() - cpu, asked)
 
 
@@ -143,11 +143,11 @@ def batch(connections: list[Connection], requests: Iterator[bytes], proof: bytes
         answers.append(answer)
         return seconds is None or time.perf_counter() - started < seconds
 
-    _exchange(connections, requests, answered)
+    exchange(connections, requests, answered)
     return answers, Load(len(answers), time.perf_counter() - started, time.process_time() - cpu, len(answers))
 
 
-def _exchange(connections: list[Connection], requests: Iterator[bytes], answered: Callable[[bytes], bool]) -> None:
+def exchange(connections: list[Connection], requests: Iterator[bytes], answered: Callable[[bytes], bool]) -> None:
     """One request on every connection, the next when its answer has come, until `answered` says no or none is left."""
     try:
         _keep_asking(connections, requests, answered)
