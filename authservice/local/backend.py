@@ -7,8 +7,8 @@ the OAuth endpoints and the shell. Does not own what an operation does.
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
@@ -127,7 +127,7 @@ class LocalBackend:
             raise Unavailable()
         for attempt in range(ATTEMPTS):
             try:
-                with self._unit_of_work(caller, entry, engine) as call:
+                with closing(self._unit_of_work(caller, entry, engine)) as call:
                     answer = work(call)
                     if entry:
                         entry.answered(answer)
@@ -156,16 +156,12 @@ class LocalBackend:
         finally:
             about.set(asked)
 
-    @contextmanager
-    def _unit_of_work(self, caller: Caller, entry: events.Entry | None, engine: Engine) -> Iterator[Call]:
+    def _unit_of_work(self, caller: Caller, entry: events.Entry | None, engine: Engine) -> Call:
         call = Call(engine, self.tools.clock(), caller, self.tools, entry=entry)
         if entry:
             entry.about = call.about
         about.set(call.about)
-        try:
-            yield call
-        finally:
-            call.close()
+        return call
 
     def checks(self) -> dict[str, Callable[[], str]]:
         """What has to be in order for a call to succeed; see readiness.py."""
