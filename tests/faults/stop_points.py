@@ -14,6 +14,8 @@ from authservice.local.backend import LocalBackend
 
 FAR = 400_000_000
 """Rows that SQLite counts in half a minute or more: longer than anybody is to be held."""
+LONG = 0.3
+"""Seconds; who has SQLite's lock so long is held, and does not only write."""
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
@@ -36,14 +38,14 @@ def _held_by_lock(store: LocalBackend) -> Iterator[Callable[[], int]]:
 
 @contextlib.contextmanager
 def _held_by_trigger(store: LocalBackend) -> Iterator[Callable[[], int]]:
-    with contextlib.closing(sqlite3.connect(store.engine.url.database, timeout=0, isolation_level=None)) as db:
+    with contextlib.closing(sqlite3.connect(store.engine.url.database, timeout=LONG, isolation_level=None)) as db:
         db.execute("CREATE TRIGGER hold AFTER INSERT ON refresh_tokens BEGIN SELECT count(*) FROM (WITH RECURSIVE c(x) "
                    f"AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {FAR}) SELECT x FROM c); END")
 
         def writing() -> int:
             try:
                 db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:  # somebody has the lock
+            except sqlite3.OperationalError:
                 return 1
             db.execute("ROLLBACK")
             return 0
