@@ -14,6 +14,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from authservice.config import Settings
@@ -60,7 +61,9 @@ class Figures:
         self._folder = folder
         self._operations: dict[str, dict] = {}
         self._lock = threading.Lock()
+        self._told = ""
         if folder is not None:
+            Finalize(None, self._tell, exitpriority=0)  # the last ones; a worker's end runs no atexit
             threading.Thread(target=self._tell_forever, name="figures", daemon=True).start()
 
     def count(self, seen: Seen) -> None:
@@ -97,14 +100,16 @@ class Figures:
                 yield {**told, "alive": is_alive(told["pid"])}
 
     def _tell_forever(self) -> None:
-        file, before = self._folder / f"{os.getpid()}.json", ""
         pause = threading.Event()
         while True:
-            with suppress(OSError):  # a full disk: the others see older figures
-                if (own := self._own()) != before:
-                    _replace(file, own)
-                    before = own
+            self._tell()
             pause.wait(TELL_SECONDS)
+
+    def _tell(self) -> None:
+        with suppress(OSError):  # a full disk: the others see older figures
+            if (own := self._own()) != self._told:
+                _replace(self._folder / f"{os.getpid()}.json", own)
+                self._told = own
 
 
 def _replace(file: Path, text: str) -> None:

@@ -25,7 +25,7 @@ from authservice.health import Looks
 
 LOAD = {"hashing_waiting": "Passwords that wait for a thread to be hashed in.",
         "hashing_running": "Passwords that are being hashed.",
-        "database_connections": "Connections to the database that are in use."}
+        "database_connections": "Connections to the database (to the primary) that are in use."}
 CLASSES = [str(bound) for bound in BOUNDS] + ["+Inf"]
 
 

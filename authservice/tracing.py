@@ -11,6 +11,7 @@ Source: OpenTelemetry's semantic conventions for HTTP servers and AWS calls; W3C
 import logging
 import os
 from contextlib import AbstractContextManager, nullcontext
+from multiprocessing.util import Finalize
 
 from flask import Flask, g, request
 
@@ -45,7 +46,8 @@ class Tracer:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "authservice"}
-        provider = TracerProvider(resource=Resource.create(named))
+        provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+        Finalize(None, provider.shutdown, exitpriority=0)  # what waits is sent; a worker's end runs no atexit
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._context, self._trace = context, trace
         self._callers = TraceContextTextMapPropagator()

@@ -17,7 +17,7 @@ OK = "ok"
 def checks(backend) -> dict[str, Callable[[], str]]:
     """Of each thing a function that looks at it: "ok" or what is wrong. An exception is what is wrong, too."""
     return {"database": lambda: _database(backend.engine),
-            "migrations": lambda: _migrations(backend.engine),
+            "migrations": lambda: _migrations(backend),
             "keys": lambda: _keys(backend), **backend.tools.counters.checks()}
 
 
@@ -27,9 +27,11 @@ def _database(engine) -> str:
     return OK
 
 
-def _migrations(engine) -> str:
-    found, ours = database.revision(engine), database.REVISIONS[-1]
-    return OK if found == ours else f"the schema is {found or 'missing'}, this version needs {ours}"
+def _migrations(backend) -> str:
+    found, ours = database.revision(backend.engine), database.REVISIONS[-1]
+    if found != ours:
+        return f"the schema is {found or 'missing'}, this version needs {ours}"
+    return OK if backend.preparation.done else "the database has just come, its schema is about to be looked at"
 
 
 def _keys(backend) -> str:

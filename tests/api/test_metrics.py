@@ -1,6 +1,7 @@
 """/metrics: what it counts, over all workers, and who may read it."""
 
 import json
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -230,6 +231,21 @@ def test_of_a_worker_that_ended_the_counts_remain_and_the_load_does_not(two_work
     for found in scrapes(two_workers, 4):
         assert of(found, "requests_total", operation="GET /of/the/past", outcome="ok") == 7
         assert of(found, "workers") == 2 and of(found, "hashing_waiting") == 0
+
+
+def count_one_and_end(folder: Path) -> None:
+    figures.TELL_SECONDS = 1000.0
+    last = figures.Figures(dict, folder)
+    until(lambda: list(folder.glob("*.json")))
+    last.count(Seen("1", "GetUser", None, None, 200, 200, 0.1))
+
+
+def test_a_worker_that_ends_tells_its_last_counts(tmp_path):
+    worker = multiprocessing.get_context("spawn").Process(target=count_one_and_end, args=(tmp_path,))
+    worker.start()
+    worker.join(60)
+    [file] = tmp_path.glob("*.json")
+    assert json.loads(file.read_text())["operations"]["GetUser"]["outcomes"] == {"ok": 1}
 
 
 def test_a_start_forgets_the_figures_of_the_last_one(two_workers):

@@ -198,9 +198,19 @@ def test_without_the_extra_the_service_runs_and_says_what_is_missing(tmp_path):
 
 
 def test_a_collector_that_is_away_delays_no_request(tmp_path):
-    away = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "10"}
+    away = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "10",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     with server.running_service(tmp_path, away) as service:
         began = time.monotonic()
         for _ in range(20):
             assert requests.get(f"{service.url}/healthz", timeout=5).status_code == 200
         assert time.monotonic() - began < 5
+
+
+def test_the_last_spans_are_sent_before_a_worker_ends(tmp_path):
+    collector = Collector()
+    with server.running_service(tmp_path, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}) as service:
+        requests.get(f"{service.url}/nowhere", timeout=5)
+    assert collector.named("GET unknown path")
+    collector.server.shutdown()
+    collector.server.server_close()
