@@ -20,8 +20,8 @@ from authservice.local.database import SchemaError
 
 log = logging.getLogger(__name__)
 
-STUCK_SECONDS = 1.0
-"""When so long no call has come to its end, the next one does not wait behind them."""
+STUCK_SECONDS = 2.0
+"""When so long no call has come to its end, the next one does not wait behind them. A busy machine is not stuck."""
 LOOK_SECONDS = 1.0
 """How often a worker that was started before its database looks whether it is there."""
 SAY_SECONDS = 10.0

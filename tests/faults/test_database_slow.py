@@ -20,14 +20,14 @@ from tests.contract.guest import PASSWORD
 from tests.faults.conftest import database_of, installation, locked
 from tests.faults.guests import OK, Guest, meanwhile, wait_until
 
-TIMEOUT_SECONDS, THREADS = 2, 4
+TIMEOUT_SECONDS, THREADS = 4, 4
 TIMED_OUT = {"sqlite": "SQLITE_BUSY", "postgresql": "57014"}
 NOT_NOW = "InternalErrorException"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def house(request, tmp_path):
-    """One worker with four threads, and a database that may be waited for two seconds."""
+    """One worker with four threads, and a database that may be waited for four seconds."""
     settings = {"AUTHSERVICE_DATABASE_TIMEOUT_SECONDS": TIMEOUT_SECONDS, "AUTHSERVICE_THREADS": THREADS}
     with installation(tmp_path, database_of(request.param, request), processes=1, **settings) as running:
         yield running
