@@ -55,7 +55,7 @@ def sign_in():
     journey = Journey("Signing in through the hosted pages" + (f", {asked}" if asked else ""))
     endpoint = provider().endpoint(journey, "authorization_endpoint")
     attempt = Attempt(state=secrets.token_urlsafe(32), nonce=secrets.token_urlsafe(32),
-                      verifier=secrets.token_urlsafe(48), begun=time.time(), journey=journey)
+                      verifier=secrets.token_urlsafe(48), begun=time.monotonic(), journey=journey)
     parameters = {
         "response_type": "code",
         "client_id": _site()["client_id"],
@@ -158,7 +158,7 @@ def _take_attempt(state: str) -> Attempt:
     """The attempt that `state` belongs to, taken out of the session: it works once."""
     attempts = session.get("attempts", [])
     found = [attempt for attempt in attempts if hmac.compare_digest(attempt.state.encode(), state.encode())]
-    if not found or found[0].begun < time.time() - ATTEMPT_LIFETIME:
+    if not found or found[0].begun < time.monotonic() - ATTEMPT_LIFETIME:
         raise Problem(
             "This answer does not belong to a sign-in from this browser",
             "Its state is unknown, already used or too old, so whatever it brings is not used.",

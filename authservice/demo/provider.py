@@ -36,7 +36,7 @@ class Provider:
 
     def metadata(self, journey: Journey) -> dict:
         """The discovery document. Refuses one that names another issuer (Discovery, section 4.3)."""
-        if self._metadata is not None and self._metadata_at > time.time() - KEPT_FOR:
+        if self._metadata is not None and self._metadata_at > time.monotonic() - KEPT_FOR:
             journey.known_before(self._metadata_step)
             return self._metadata
         answer = exchange.send(
@@ -54,7 +54,7 @@ class Provider:
                           f"This site trusts {self.issuer}, the document says {answer.body.get('issuer')}.",
                           advice="Set AUTHSERVICE_DEMO_ISSUER and the service's AUTHSERVICE_PUBLIC_URL to "
                                  "the same address, character for character.", journey=journey, status=503)
-        self._metadata, self._metadata_step, self._metadata_at = answer.body, answer.step, time.time()
+        self._metadata, self._metadata_step, self._metadata_at = answer.body, answer.step, time.monotonic()
         return answer.body
 
     def endpoint(self, journey: Journey, name: str) -> str:

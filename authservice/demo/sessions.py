@@ -45,8 +45,8 @@ class ServerSideSessions(SessionInterface):
     def open_session(self, app: Flask, request: Request) -> Visit:
         id = request.cookies.get(COOKIE, "")
         with self._lock:
-            used, content = self._kept.get(id, (0.0, {}))
-        return Visit(content, id) if used > time.time() - LIFETIME else Visit()
+            used, content = self._kept.get(id, (float("-inf"), {}))
+        return Visit(content, id) if used > time.monotonic() - LIFETIME else Visit()
 
     def save_session(self, app: Flask, visit: Visit, response: Response) -> None:
         with self._lock:
@@ -55,7 +55,7 @@ class ServerSideSessions(SessionInterface):
                 return
             self._kept.pop(visit.opened_id, None)
             if visit:
-                self._kept[visit.id] = (time.time(), dict(visit))
+                self._kept[visit.id] = (time.monotonic(), dict(visit))
                 while len(self._kept) > LIMIT:
                     self._kept.popitem(last=False)
         if visit and visit.id != visit.opened_id:
