@@ -21,7 +21,11 @@ JWKS_CACHED = timedelta(minutes=5)
 PUBLISHED_FIRST = 2 * JWKS_CACHED
 """How long a new key is published before it signs: no relying party meets a kid that it cannot know."""
 THE_START = datetime.min.replace(tzinfo=timezone.utc)
-"""From when on a pool's first keys sign: also for a worker whose clock is behind."""
+"""From when on keys sign that sign at once, a pool's first and those that are needed now: also for a worker whose
+clock is behind."""
+WITHDRAWN = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""Until when a compromised key was good: no worker's clock is behind that."""
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,14 @@ class Ring:
         return [key for key in self.keys if key.use == use and key.signs_from <= now][-1]
 
 
-def create(call: Call, pool: Pool, signs_from: datetime | None = None) -> None:
-    """Add two signing keys of a pool; its rows are written with the call."""
+def create(call: Call, pool: Pool, created_at: datetime | None = None, signs_from: datetime | None = None) -> None:
+    """Add two signing keys of a pool, made now unless `created_at` says later; its rows are written with the call."""
     for use in ("id", "access"):
         der = jwt.generate_key()
         private = jwt.load_private(der)
         kid = jwt.key_id(private)
         row = SigningKey(kid=kid, pool_id=pool.id, use=use, public_jwk=jwt.public_jwk(private, kid),
-                         created_at=call.now, signs_from=signs_from)
+                         created_at=created_at or call.now, signs_from=signs_from)
         call.vault.keep(row, "private_key", der)
         call.db.add(row)
 
@@ -74,12 +78,14 @@ def rotate(call: Call, pool: Pool, at_once: bool = False, compromised: bool = Fa
     clients = call.db.scalars(select(AppClient).where(AppClient.pool_id == pool.id)).unique().all()
     longest = max([validity.access(c) for c in clients] + [validity.identity(c) for c in clients]
                   + [validity.DEFAULT])
-    takeover = call.now if at_once or compromised else call.now + PUBLISHED_FIRST
+    wait = timedelta(0) if at_once else PUBLISHED_FIRST
     retired = call.db.scalars(select(SigningKey).where(SigningKey.pool_id == pool.id,
                                                        SigningKey.served_until.is_(None))).all()
     for key in retired:
-        key.served_until = call.now if compromised else takeover + longest + LEEWAY
-    create(call, pool, takeover)
+        key.served_until = WITHDRAWN if compromised else call.now + wait + longest + LEEWAY
+    # The newest keys are newer than all others by their row, whatever the clock says.
+    created_at = max([call.now] + [key.created_at + INSTANT for key in retired])
+    create(call, pool, created_at, None if at_once or compromised else call.now + wait)
     pool.key_generation += 1
     return [key.kid for key in retired]
 
@@ -123,8 +129,6 @@ def _ring(call: Call, pool: Pool) -> Ring:
 def _open(call: Call, pool: Pool, opened: dict[str, OpenedKey]) -> Ring:
     rows = call.db.scalars(select(SigningKey).where(SigningKey.pool_id == pool.id)
                            .order_by(SigningKey.created_at, SigningKey.use)).all()
-    # Of several made at one instant the one without a successor is the newest.
-    rows = sorted(rows, key=lambda row: (row.created_at, row.served_until is None))
     return Ring(pool.key_generation, [_opened(call, row, opened.get(row.kid)) for row in rows])
 
 
