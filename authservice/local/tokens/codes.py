@@ -18,7 +18,8 @@ LIFETIME = timedelta(minutes=5)
 STRICT_LIFETIME = timedelta(seconds=60)
 """RFC 6749 allows ten minutes, good practice one (OWASP ASVS 10.4.3); Cognito gives five."""
 DOUBLE_CLICK = timedelta(seconds=1)
-"""A second use this soon is the app's own impatience, no thief: it is refused, and the first use stands."""
+"""A second use this soon is the app's own impatience, no thief: it is refused, and the first use stands. One from
+before the first is not soon: a clock is behind, or was set back."""
 
 
 def new(call: Call, client: AppClient, session: BrowserSession, **asked) -> str:
@@ -46,7 +47,7 @@ def find(call: Call, client: AppClient, code: str) -> AuthorizationCode | None:
         return None
     call.is_about(row.user)
     if row.used_at:
-        if call.now > row.used_at + DOUBLE_CLICK:
+        if abs(call.now - row.used_at) > DOUBLE_CLICK:
             call.record(update(SignIn).where(SignIn.id == row.sign_in_id, SignIn.revoked_at.is_(None))
                         .values(revoked_at=call.now))
         return None
