@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 SMTP_TIMEOUT = 10.0
 """Seconds the server may take for each of its answers."""
-CLAIM = timedelta(minutes=3)
-"""How long a message belongs to the courier that took it: longer than a delivery, its time-outs included."""
+CLAIM = timedelta(minutes=10)
+"""How long a message belongs to the courier that took it: longer than a delivery, its time-outs included, and by more
+than the clocks of two workers may differ."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=24)
 POLL_SECONDS = 10.0
