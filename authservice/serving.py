@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import resource
+import signal
 import tempfile
 import threading
 import time
@@ -51,6 +52,7 @@ def run(app: str, host: str, port: int, certificate=None, workers: int = 1, thre
     and a connection may be idle.
     """
     _allow_open_files(CONNECTIONS + 1024)
+    _let_new_workers_be_stopped()
     file = certificate.served if certificate else None
     head = HTTP1Settings(header_read_timeout=patience * 1000, max_buffer_size=HEAD)
     logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())  # see ARRIVING
@@ -76,6 +78,23 @@ def _allow_open_files(number: int) -> None:
     wanted = number if most == resource.RLIM_INFINITY else min(number, most)
     if now != resource.RLIM_INFINITY and now < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _let_new_workers_be_stopped() -> None:
+    """Have SIGTERM end a forked worker at once, from its first moment until granian takes the signal there.
+
+    It inherits the parent's handler, by which it would note that its parent is to stop, and load on; the parent would
+    wait for it STOP_SECONDS. And what comes within a fork Python forgets, hence the kernel keeps it for so long.
+    """
+    def keep(how: int) -> None:
+        signal.pthread_sigmask(how, {signal.SIGTERM})
+
+    def be_stopped() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        keep(signal.SIG_UNBLOCK)
+
+    os.register_at_fork(before=partial(keep, signal.SIG_BLOCK), after_in_parent=partial(keep, signal.SIG_UNBLOCK),
+                        after_in_child=be_stopped)
 
 
 def _address(host: str) -> str:

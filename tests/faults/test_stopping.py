@@ -14,7 +14,8 @@ import pytest
 
 from authservice import serving
 from tests.faults.site import QUICK, Site
-from tests.services.server import running_service
+from tests.services import free_port
+from tests.services.server import Service, environment, running_service
 
 SLOW = {"AUTHSERVICE_ARGON2_TIME": 6}
 """A sign-in takes a tenth of a second."""
@@ -67,6 +68,20 @@ def test_halves_of_requests_do_not_keep_a_worker_from_stopping(tmp_path):
         for half in HALVES:
             stack.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(half)
         eventually(lambda: are_read(port, len(HALVES)))
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < serving.STOP_SECONDS / 2
+
+
+def test_workers_that_are_just_beginning_are_stopped_too(tmp_path):
+    port = free_port()
+    arguments = ["serve", "--port", str(port), "--workers", "2"]
+    service = Service(f"http://127.0.0.1:{port}", tmp_path / "log", arguments, environment(tmp_path, QUICK))
+    service.launch()
+    with ExitStack() as stack:
+        stack.callback(service.kill9)
+        workers = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        eventually(workers.read_text)  # one has begun, so that the other one is told while it is forked or soon after
         began = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - began < serving.STOP_SECONDS / 2

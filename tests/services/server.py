@@ -50,13 +50,17 @@ class Service:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
-    def start(self) -> None:
-        """Start the process and wait until /healthz answers 200; raises with its log when it does not."""
+    def launch(self) -> None:
+        """Start the process and wait for nothing."""
         with open(self.log_path, "ab") as output:
             # A session of its own, so that workers can be killed together with their parent.
             self.process = subprocess.Popen([sys.executable, "-m", "authservice", *self.arguments], cwd=ROOT,
                                             env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=subprocess.STDOUT, start_new_session=True)
+
+    def start(self) -> None:
+        """Start the process and wait until /healthz answers 200; raises with its log when it does not."""
+        self.launch()
         deadline = time.monotonic() + START_WITHIN
         while not _healthy(self.url, self.ca):
             code = self.process.poll()
