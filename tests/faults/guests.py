@@ -5,6 +5,7 @@ Owns asking and doing things at once. What may be asked is the API's and the OAu
 
 import http.client
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -118,6 +119,10 @@ def meanwhile(*actions: Callable):
             over.set()
         for thread in running:
             thread.result(60)
+
+
+TIMES = int(os.environ.get("AUTHSERVICE_FAULT_ROUNDS", "1"))
+"""How many times as many rounds the tests of races and kills play; a race that is lost seldom wants many."""
 
 
 def wait_until(happened: Callable[[], object], seconds: float = 20) -> None:

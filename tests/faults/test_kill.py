@@ -13,14 +13,14 @@ from authservice.local.models import AuthorizationCode, Code, Name, OutboxMessag
 from tests.contract.guest import PASSWORD
 from tests.faults.apps import browser, by_code, code_for, redeem, rotate, rotating
 from tests.faults.conftest import Installation, database_of, installation
-from tests.faults.guests import NO_ANSWER, OK, Answer, Guest, wait_until
+from tests.faults.guests import NO_ANSWER, OK, TIMES, Answer, Guest, wait_until
 from tests.faults.site import Site
 from tests.faults.stop_points import held_up
 
-KILLS = 3
-BETWEEN_KILLS = (30, 100)
+KILLS = 2 * TIMES
+BETWEEN_KILLS = (30, 80)
 """So many answers come between one start and the next kill; how many is left to chance."""
-CODES = 150
+CODES = 60 * TIMES
 
 
 class Siege:

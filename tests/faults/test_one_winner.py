@@ -6,7 +6,7 @@ from authservice.local.models import Code
 from tests.contract.guest import PASSWORD, claims
 from tests.faults.apps import browser, by_code, code_for, redeem, rotate, rotating
 from tests.faults.conftest import RealClock
-from tests.faults.guests import OK, at_once, wait_until
+from tests.faults.guests import OK, TIMES, at_once, wait_until
 
 GUESTS = 16
 
@@ -17,7 +17,7 @@ def test_of_all_who_redeem_one_code_one_wins_and_a_later_replay_ends_what_it_won
     pool.user()
     client = by_code(pool)
     cookie, spent = browser(client), {}
-    for _ in range(12):
+    for _ in range(5 * TIMES):
         code = code_for(guests[0], client, cookie)
         answers = at_once(*[lambda guest=guest: redeem(guest, client, code) for guest in guests])
         assert sorted(answer.outcome for answer in answers) == [OK] + ["invalid_grant"] * 7
@@ -40,7 +40,7 @@ def test_of_all_who_refresh_by_one_token_there_is_one_family(house, grace):
     pool.user()
     client = rotating(pool, grace)
     for _ in house.isolation_levels():
-        for _ in range(25):
+        for _ in range(8 * TIMES):
             first = client.tokens()
             answers = at_once(*[lambda guest=guest: rotate(guest, client, first["RefreshToken"]) for guest in guests])
             outcomes = [answer.outcome for answer in answers]

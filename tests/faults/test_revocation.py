@@ -6,10 +6,10 @@ import pytest
 
 from tests.contract.guest import PASSWORD
 from tests.faults.apps import browser, by_code, code_for, redeem, rotate, rotating
-from tests.faults.guests import OK, Guest, at_once, wait_until
+from tests.faults.guests import OK, TIMES, Guest, at_once, wait_until
 from tests.faults.stop_points import held_up
 
-ROUNDS = 12
+ROUNDS = 4 * TIMES
 MOST_REFRESHES = 50
 """An end comes sooner than so many by one guest."""
 
