@@ -76,22 +76,17 @@ def test_every_operation_is_measured_beside_its_limit():
     assert all(20 < each["pss"] <= each["rss"] < 2000 for each in subject["memory_mb"])
 
 
-def test_the_table_shows_one_operation_when_asked_for_one():
-    done = bench(*QUICK, "--only", "jwks", "--rounds", "2")
+def test_on_postgresql_the_table_shows_the_one_operation_asked_for_and_the_pool_is_deleted(postgres, tmp_path):
+    url = postgres.create_database()
+    done = bench(*QUICK, "--only", "admin-get-user", "--rounds", "2", "--database", url)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith(tuple(f"  {name} " for name in NAMES))]
     assert len(rows) == 1
-    assert re.fullmatch(r"  jwks +[\d,]+ +[\d,]+  empty Flask route +\d+ %  \d+\.\.\d+ % +\d+ % +35 %  (met|missed)",
+    assert re.fullmatch(r"  admin-get-user +[\d,]+ +[\d,]+  empty Flask route +\d+ %  \d+\.\.\d+ % +\d+ % +35 %  (met|missed)",
                         rows[0]), rows
+    assert "with 2 workers on PostgreSQL, 50 users" in done.stdout
     assert re.search(r"start to first answer +\d+\.\d\d s", done.stdout)
     assert re.search(r"load generator itself took \d+ % of the machine", done.stdout)
-
-
-def test_it_measures_on_postgresql_and_deletes_its_pool_there(postgres, tmp_path):
-    url = postgres.create_database()
-    done = bench(*QUICK, "--only", "admin-get-user", "--json", "--database", url)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["subject"]["database"] == "PostgreSQL"
     with contextlib.closing(LocalBackend(make_settings(tmp_path, database_url=url))) as backend:
         assert backend.call("ListUserPools", {"MaxResults": 10}, OPERATOR)["UserPools"] == []
         assert backend.run(lambda call: call.db.query(User).count()) == 0
