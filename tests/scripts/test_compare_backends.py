@@ -173,28 +173,33 @@ def test_a_proxy_that_changes_nothing_is_no_difference(behind_proxy):
     assert compare("local", behind_proxy(), "--scenario", "groups", "--scenario", "errors").returncode == 0
 
 
-@pytest.mark.parametrize(("scenario", "change", "what", "ours", "theirs"), [
-    ("errors", other_message, "message", "Incorrect username or password.", "Wrong password."),
-    ("errors", other_code, "code", "UserNotFoundException", "NotAuthorizedException"),
-    ("errors", other_status, "status", 400, 403),
-    ("groups", dropped_member, "Group.Precedence", 2, None),
-    ("groups", added_member, "Group.Description", None, "none"),
-    ("groups", other_value, "UserPoolClient.RefreshTokenValidity", 30, 31),
-    ("groups", _claim("cognito:groups", lambda groups: groups[1:]),
-     "AuthenticationResult.IdToken:claims.cognito:groups[1]", "writers", None),
-    ("groups", _claim("exp", lambda exp: exp + 60), "AuthenticationResult.IdToken:claims.lifetime", 3600,
-     3660),
-    ("groups", _claim("token_use", lambda _: "access"), "AuthenticationResult.IdToken:claims.token_use", "id",
-     "access"),
-], ids=["message", "code", "status", "dropped", "added", "value", "groups", "lifetime", "use"])
-def test_a_planted_difference_is_found_and_nothing_else(behind_proxy, scenario, change, what, ours, theirs):
+@pytest.mark.parametrize(("scenario", "planted"), [
+    ("errors", [(other_message, "message", "Incorrect username or password.", "Wrong password."),
+                (other_code, "code", "UserNotFoundException", "NotAuthorizedException")]),
+    ("errors", [(other_status, "status", 400, 403)]),
+    ("groups", [(dropped_member, "Group.Precedence", 2, None),
+                (added_member, "Group.Description", None, "none"),
+                (other_value, "UserPoolClient.RefreshTokenValidity", 30, 31),
+                (_claim("cognito:groups", lambda groups: groups[1:]),
+                 "AuthenticationResult.IdToken:claims.cognito:groups[1]", "writers", None),
+                (_claim("exp", lambda exp: exp + 60), "AuthenticationResult.IdToken:claims.lifetime", 3600, 3660),
+                (_claim("token_use", lambda _: "access"), "AuthenticationResult.IdToken:claims.token_use", "id",
+                 "access")]),
+], ids=["message and code", "status", "members, values and claims"])
+def test_each_planted_difference_is_found_and_nothing_else(behind_proxy, scenario, planted):
+    def change(status, answer):
+        for each, *_ in planted:
+            status = each(status, answer)
+        return status
+
     done = compare("local", behind_proxy(change), "--scenario", scenario, "--json")
     assert done.returncode == 1, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["agree"] is False
     found = [difference for step in told["scenarios"][0]["steps"] for difference in step["differences"]]
-    assert {"what": what, "left": ours, "right": theirs} in found
-    assert {difference["what"] for difference in found} == {what}
+    for _, what, ours, theirs in planted:
+        assert {"what": what, "left": ours, "right": theirs} in found
+    assert {difference["what"] for difference in found} == {what for _, what, *_ in planted}
 
 
 def test_a_difference_is_shown_side_by_side(behind_proxy):
