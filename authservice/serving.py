@@ -1,7 +1,7 @@
 """The server in front of an app: granian, and what a guest may cost before he has asked anything.
 
-Owns the threads of a worker, how many connections it takes, and how long a request may take to arrive. Does not own
-where it listens (cli.py, config.py), how long a body may be (api.py), nor how a connection ends (connections.py).
+Owns the threads of a worker and its core, how many connections it takes, and how long a request may take to arrive.
+Does not own where it listens (cli/, config.py), how long a body may be (api.py), nor how a connection ends (connections.py).
 
 granian bounds the head of a request and the pause between two, but waits for a body as long as it takes, with a thread
 of Python. Therefore bodies are waited for by threads of their own, before a request takes one of the few places to

@@ -1,8 +1,8 @@
-"""Rows as plain values: what the calls that only read need, in one query each, without a unit of work's bookkeeping.
+"""Rows as plain values: what the busiest calls read, in one query each, without a unit of work's bookkeeping.
 
 Owns the queries of the busiest calls (sign-in, refresh, GetUser, AdminGetUser, UserInfo, client credentials, the
-published documents) and the values they give. A value has the names of its model, so that whoever reads a User reads a UserRead
-too; who changes a row takes the row.
+published documents) and the values they give. A value has the names of its model, so that whoever reads a User reads
+a UserRead too; who changes a row takes the row.
 
 Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
 of them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once,

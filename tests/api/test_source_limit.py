@@ -9,7 +9,6 @@ import pytest
 from authservice import create_app
 from authservice.config import SettingsError, load
 from authservice.contract import OPERATOR
-from authservice.errors import CognitoError
 from authservice.local.accounts.source import UNKNOWN, counted_as
 from tests.api.conftest import Wire
 from tests.conftest import HeldToTheModel

@@ -17,7 +17,7 @@ from tests.conftest import HeldToTheModel
 from tests.contract.conftest import keys_are_opened_once, ready_made_keys  # noqa: F401  fixtures
 from tests.contract.guest import MISMATCH, Client, Inbox, Pool, refused
 from tests.faults.guests import wait_until
-from tests.services import free_port, smtp
+from tests.services import smtp
 
 MANY = 20
 
