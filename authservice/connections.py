@@ -48,18 +48,23 @@ class Watch:
     def __init__(self, door, port: int, patience: float):
         self._door, self._port, self._patience = door, port, patience
         self._told_to_stop, self._stop_granian = threading.Event(), lambda: None
+        self._handler_before = signal.getsignal(signal.SIGTERM)  # not granian's yet
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin, in the main thread; where there is nothing to be seen, do nothing."""
+        """Begin, in the main thread, and open the door; where there is nothing to be seen, do only that."""
         if os.path.exists(OPEN_FILES):
             signal.signal(signal.SIGUSR1, self._stand_between)
             self._thread.start()
+        else:
+            self._door.open()
 
     def _run(self) -> None:
-        while not self._listening():
-            time.sleep(EVERY / 10)
+        while signal.getsignal(signal.SIGTERM) is self._handler_before:
+            time.sleep(0.001)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        while not self._listening():
+            time.sleep(0.001)
         while not self._told_to_stop.wait(EVERY):
             self._end_those_we_wait_for()
         try:
@@ -71,11 +76,15 @@ class Watch:
             self._end_those_we_wait_for()
 
     def _stand_between(self, *_) -> None:
-        """Hear first that the worker is to stop: granian would at once end connections with a request on its way."""
+        """Hear first that the worker is to stop: granian would at once end connections with a request on its way.
+
+        Not before that is sure does the door let a first request in.
+        """
         stop = signal.getsignal(signal.SIGTERM)
         self._stop_granian = lambda: stop(signal.SIGTERM, None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._told_to_stop.set() if self._thread.is_alive() else self._stop_granian())
+        self._door.open()
 
     def _end_those_we_wait_for(self) -> None:
         """End what has let us wait too long; when all that is left is silent, as the worker stops, end that too."""

@@ -130,17 +130,21 @@ def _take_a_core(seats: str) -> None:
 
 
 class Door:
-    """A WSGI app whose requests come in when they have arrived as a whole, a few at a time."""
+    """A WSGI app whose requests come in when it is open and they have arrived as a whole, a few at a time."""
 
     def __init__(self, app: Callable, places: int):
-        self._app = app
-        self._places, self._long = threading.Semaphore(places), threading.Semaphore(LONG_ONES)
+        self._app, self._number = app, places
+        self._places, self._long = threading.Semaphore(0), threading.Semaphore(LONG_ONES)
         self.waits: dict[int, float] = {}
         """Threads that wait for a body, and since when in monotonic seconds."""
         self.inside: set[int] = set()
         """Threads that have a whole request."""
         self.closing = False
         """Whether an answer is its connection's last."""
+
+    def open(self) -> None:
+        """Let requests in; until then they wait."""
+        self._places.release(self._number)
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         thread = threading.get_ident()
