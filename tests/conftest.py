@@ -1,23 +1,29 @@
 """Fixtures for every room: a moved clock, a backend on a fresh database, the doors over it.
 
+What most tests need and none is about is made once in a run: RSA keys, the schema, the compiled templates.
+
 `backend` runs a test once per way the API can be reached: `local` (in process,
 SQLite), `postgresql` (in process), and `wire` (the Cognito adapter → boto3 → HTTP
 → our own API). Every answer is held to the model's output shape, every refusal to
 the operation's list of errors.
 """
 
+import itertools
 import shutil
 import threading
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.serving import make_server
 
 from authservice import create_app
 from authservice.cognito.backend import CognitoBackend
 from authservice.config import Settings
 from authservice.contract import ANONYMOUS, OPERATOR, service
+from authservice.crypto import jwt
 from authservice.errors import CognitoError
 from authservice.local import database
 from authservice.local.backend import LocalBackend
@@ -34,6 +40,8 @@ MANY_THREADS = 64
 UNLISTED_ERRORS = {"MissingAuthenticationTokenException", "SerializationException", "NotImplementedException",
                    "UnknownOperationException", "InvalidParameterException"}
 
+KEYS = []
+generate_key = jwt.generate_key
 
 LONG_ROOMS = ("clients", "faults", "hosted", "scripts", "stories", "demo")
 """Their files have few tests that take long: processes are started, browsers, clients in other languages."""
@@ -83,6 +91,29 @@ class HeldToTheModel:
         with pytest.raises(CognitoError) as caught:
             self.call(operation, request, caller)
         return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def ready_made_keys(monkeypatch):
+    """Real RSA keys, made once in a run and handed out anew to each test: to make two takes longer than a test."""
+    numbers, turn = itertools.count(), threading.Lock()
+
+    def following() -> bytes:
+        with turn:
+            number = next(numbers)
+            if number == len(KEYS):
+                KEYS.append(generate_key())
+            return KEYS[number]
+
+    monkeypatch.setattr(jwt, "generate_key", following)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def keys_are_opened_once():
+    """Reading an RSA key checks it, at the cost of thirty signatures; the same bytes are the same key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jwt, "load_private", lru_cache(maxsize=256)(jwt.load_private))
+        yield
 
 
 @pytest.fixture
@@ -141,11 +172,18 @@ def local(settings, clock):
     backend.close()
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory) -> FileSystemBytecodeCache:
+    """The compiled templates: most tests have an app of their own and look at a page of it."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(local, settings):
+def app(local, settings, templates):
     """The whole service as a Flask app."""
     app = create_app(settings, backend=local)
     app.testing = True
+    app.jinja_env.bytecode_cache = templates
     return app
 
 

@@ -12,7 +12,7 @@ from authservice.contract import OPERATOR
 from authservice.local.accounts.source import UNKNOWN, counted_as
 from tests.api.conftest import Wire
 from tests.conftest import HeldToTheModel
-from tests.contract.conftest import open_store, ready_made_keys  # noqa: F401  a fixture for every test here
+from tests.contract.conftest import open_store
 from tests.contract.guest import PASSWORD, Inbox, Pool
 from tests.contract.srp_client import SrpClient
 

@@ -1,13 +1,11 @@
 """Fixtures of the contract: the three backends, and on each a pool, its app clients and its users' inbox.
 
-Owns how a run of hundreds of tests stays short: one database of each kind, one HTTP server and one set of RSA
-keys serve them all. Every test finds its database empty and has a clock of its own.
+Owns how a run of hundreds of tests stays short: one database of each kind and one HTTP server serve them all.
+Every test finds its database empty and has a clock of its own.
 """
 
-import itertools
 import threading
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import pytest
 from botocore.retries.standard import ExponentialBackoff
@@ -15,38 +13,11 @@ from werkzeug.serving import make_server
 
 from authservice import create_app
 from authservice.cognito.backend import CognitoBackend
-from authservice.crypto import jwt
 from authservice.local import database
 from authservice.local.backend import LocalBackend
 from tests.conftest import Clock, HeldToTheModel, make_settings
 from tests.contract.guest import Inbox, Pool
 from tests.services.redis import Redis
-
-KEYS = []
-generate_key = jwt.generate_key
-
-
-@pytest.fixture(autouse=True)
-def ready_made_keys(monkeypatch):
-    """Real RSA keys, made once in a run and handed out anew to each test: to make two takes longer than a test."""
-    numbers, turn = itertools.count(), threading.Lock()
-
-    def following() -> bytes:
-        with turn:
-            number = next(numbers)
-            if number == len(KEYS):
-                KEYS.append(generate_key())
-            return KEYS[number]
-
-    monkeypatch.setattr(jwt, "generate_key", following)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def keys_are_opened_once():
-    """Reading an RSA key checks it, at the cost of thirty signatures; the same bytes are the same key."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jwt, "load_private", lru_cache(maxsize=256)(jwt.load_private))
-        yield
 
 
 @dataclass

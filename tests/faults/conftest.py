@@ -21,6 +21,11 @@ QUICK = {"AUTHSERVICE_ARGON2_MEMORY_KIB": 64, "AUTHSERVICE_ARGON2_TIME": 1}
 """Cheap password hashes: no test here is about their cost."""
 
 
+@pytest.fixture(autouse=True)
+def ready_made_keys():
+    """None here: tests share an installation, and a key is of one pool."""
+
+
 class RealClock:
     """The clock of the processes, which no test moves."""
 

@@ -17,8 +17,7 @@ from authservice.local.backend import LocalBackend
 from authservice.local.messaging import delivery
 from authservice.local.models import Attempts, OutboxMessage
 from authservice.local.tokens import keys
-from tests.conftest import HeldToTheModel
-from tests.contract.conftest import keys_are_opened_once, ready_made_keys  # noqa: F401  fixtures
+from tests.conftest import HeldToTheModel, ready_made_keys  # noqa: F401  a fixture for every test here
 from tests.contract.guest import (LIMIT, LOCKED, MFA_CODE_USED, SESSION_EXPIRED, SESSION_USED, WRONG, Client, Inbox,
                                   Pool, claims, header, refused)
 from tests.faults.apps import CALLBACK, browser, by_code, rotating

@@ -13,8 +13,7 @@ from authservice.local import database, invariants
 from authservice.local.backend import LocalBackend
 from authservice.local.messaging import delivery
 from authservice.local.models import OutboxMessage
-from tests.conftest import HeldToTheModel
-from tests.contract.conftest import keys_are_opened_once, ready_made_keys  # noqa: F401  fixtures
+from tests.conftest import HeldToTheModel, ready_made_keys  # noqa: F401  a fixture for every test here
 from tests.contract.guest import MISMATCH, Client, Inbox, Pool, refused
 from tests.faults.guests import wait_until
 from tests.services import smtp

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.conftest import HeldToTheModel
-from tests.contract.conftest import (app_client, inbox, keys_are_opened_once, make_pool,  # noqa: F401  fixtures
-                                     pool, postgresql_store, ready_made_keys, redis_store, secret_client, sqlite_store)
+from tests.contract.conftest import (app_client, inbox, make_pool, pool, postgresql_store,  # noqa: F401  fixtures
+                                     redis_store, secret_client, sqlite_store)
 
 
 def over(store) -> HeldToTheModel:

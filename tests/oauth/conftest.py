@@ -5,7 +5,6 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from jinja2 import FileSystemBytecodeCache
 from werkzeug.serving import make_server
 
 from authservice import create_app
@@ -29,12 +28,6 @@ def populated(tmp_path_factory, empty_database):
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     backend.close()
     return folder
-
-
-@pytest.fixture(scope="session")
-def templates(tmp_path_factory) -> FileSystemBytecodeCache:
-    """The compiled templates: every test has an app of its own, and most of them show a page."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
 @pytest.fixture
