@@ -3,9 +3,14 @@
 import base64
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import select
+
+from authservice.crypto import srp as arithmetic
 from authservice.crypto.srp import N
+from authservice.local.models import User
 from tests.contract.guest import INVALID_SESSION, LOCKED, PASSWORD, SESSION_EXPIRED, SESSION_USED, WRONG, refused
-from tests.contract.srp_client import SrpClient
+from tests.contract.srp_client import SrpClient, pad
 
 
 def test_a_password_is_proven_without_being_sent(pool, app_client, clock):
@@ -193,3 +198,22 @@ def test_wrong_proofs_lock_as_wrong_passwords_do(pool, app_client, clock):
     assert refused(begun.begin) == LOCKED
     clock.advance(seconds=1)
     assert "AuthenticationResult" in begun.sign_in(clock.now)
+
+
+@pytest.mark.parametrize("begin", ["0012", "0000a1", "00a1", "0a12", "a112"])
+def test_a_client_that_hashes_the_salt_as_it_is_written_finds_what_one_that_reads_a_number_finds(
+        begin, backend, pool, app_client, clock):
+    pool.user("ann")
+    salt = bytes.fromhex(begin.ljust(32, "7"))
+
+    def give(call):
+        user = call.db.scalars(select(User)).one()
+        user.srp_salt = salt
+        call.vault.keep(user, "srp_verifier", arithmetic.pad(arithmetic.verifier(pool.id, user.username, PASSWORD, salt)))
+
+    backend.store.run(give)
+    exchange = SrpClient(app_client, "ann", PASSWORD)
+    sent = exchange.begin()["SALT"]
+    padded = f"{'0' * (len(sent) % 2)}{sent}"
+    assert bytes.fromhex(f"00{padded}" if padded[0] in "89abcdef" else padded) == pad(int(sent, 16))
+    assert "AuthenticationResult" in exchange.answer(clock.now)

@@ -74,7 +74,8 @@ def secure_remote_password(call: Call, client: AppClient, parameters: dict) -> d
     attempt.details = {"a": f"{a_public:x}", "b": f"{b:x}", "B": f"{b_public:x}"}
     suspend(call, attempt, "PASSWORD_VERIFIER", bearer=block)
     return {"ChallengeName": "PASSWORD_VERIFIER",
-            "ChallengeParameters": {"SALT": salt.hex(), "SECRET_BLOCK": block, "SRP_B": f"{b_public:x}",
+            # Some clients hash the salt as it is written, others as a number: no zero bytes are before it.
+            "ChallengeParameters": {"SALT": salt.lstrip(b"\0").hex(), "SECRET_BLOCK": block, "SRP_B": f"{b_public:x}",
                                     "USERNAME": user_id, "USER_ID_FOR_SRP": user_id}}
 
 
