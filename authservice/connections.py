@@ -49,6 +49,7 @@ class Watch:
         self._door, self._port, self._patience = door, port, patience
         self._told_to_stop, self._stop_granian = threading.Event(), lambda: None
         self._handler_before = signal.getsignal(signal.SIGTERM)  # not granian's yet
+        self._stands_between = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -62,7 +63,9 @@ class Watch:
     def _run(self) -> None:
         while signal.getsignal(signal.SIGTERM) is self._handler_before:
             time.sleep(0.001)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        while not self._stands_between.is_set():  # a signal just before the main thread falls asleep does not wake it
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            self._stands_between.wait(EVERY / 10)
         while not self._listening():
             time.sleep(0.001)
         while not self._told_to_stop.wait(EVERY):
@@ -80,10 +83,13 @@ class Watch:
 
         Not before that is sure does the door let a first request in.
         """
+        if self._stands_between.is_set():
+            return
         stop = signal.getsignal(signal.SIGTERM)
         self._stop_granian = lambda: stop(signal.SIGTERM, None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._told_to_stop.set() if self._thread.is_alive() else self._stop_granian())
+        self._stands_between.set()
         self._door.open()
 
     def _end_those_we_wait_for(self) -> None:

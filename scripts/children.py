@@ -29,13 +29,17 @@ def run_to_end(command, environment):
 
 
 def fail_with_output(name, lines, code):
-    """End with a program's own error line where it has one, else with its last lines and who stopped."""
+    """End with a program's own error line where it has one, else with its last lines and who stopped.
+
+    With `code` None it has not stopped, and has not answered in time either.
+    """
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
     if errors:
         print("\n".join(lines[errors[-1]:]), file=sys.stderr)
         sys.exit(1)
     print("\n".join("    " + line for line in lines[-20:]), file=sys.stderr)
-    fail("`%s` stopped (exit code %d); its last lines are above." % (name, code))
+    what = "does not answer" if code is None else "stopped (exit code %d)" % code
+    fail("`%s` %s; its last lines are above." % (name, what))
 
 
 class Child:
@@ -102,7 +106,7 @@ def wait_until_ready(children, quiet=False):
             refuse_stopped(children)
             if time.monotonic() > deadline:
                 silence = "(no answer from /healthz within %d s)" % READY_WITHIN
-                fail_with_output(child.name, [*child.lines, silence], 1)
+                fail_with_output(child.name, [*child.lines, silence], None)
             time.sleep(0.1)
     refuse_stopped(children)  # who answered must be our children, not strangers on their ports
     for child in children if not quiet else []:

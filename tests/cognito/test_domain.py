@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 from authservice import create_app
 from authservice.cognito.backend import CognitoBackend
 from tests.conftest import make_settings
-from tests.oauth.conftest import database, oidc, populated, provider, templates  # noqa: F401  what is stood in for
+from tests.oauth.conftest import database, oidc, populated, provider  # noqa: F401  what is stood in for
 from tests.oauth.provider import CALLBACK, NAME
 
 

@@ -17,7 +17,7 @@ from tests.contract.guest import PASSWORD
 from tests.faults.conftest import installation, locked
 from tests.faults.guests import Guest, meanwhile, wait_until
 from tests.hosted.guest import Guest as Person
-from tests.oauth.conftest import serving, templates  # noqa: F401  a fixture
+from tests.oauth.conftest import serving
 from tests.oauth.provider import CALLBACK, NAME, answer_of, error_page
 from tests.oauth.provider import PASSWORD as PROVIDERS_PASSWORD
 from tests.services import postgres as postgres_service
@@ -37,7 +37,7 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def provider(server, tmp_path_factory, templates):  # noqa: F811
+def provider(server, tmp_path_factory, templates):
     """The service in this process, with pools, app clients and a user."""
     instance, url = tmp_path_factory.mktemp("away"), server.create_database()
     with serving(instance, Clock(), templates, database_url=url, database_timeout_seconds=1) as provider:
