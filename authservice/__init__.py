@@ -7,19 +7,30 @@ the only place that builds; there is no logic here.
 from contextlib import nullcontext
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from authservice import config
+from authservice.body import FormRequest
 from authservice.errors import Unavailable
 
 
 class Service(Flask):
-    """Flask, spared the question whether a view or hook is a coroutine, which it asks of each at every request."""
+    """Flask, spared what it asks at every request and we know: that no view or hook is a coroutine, no route a host's."""
+
+    request_class = FormRequest
 
     def ensure_sync(self, func):
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Where a request's route is found: by its path alone, for no route of ours is of one host."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return MapAdapter(self.url_map, request.host.lower(), request.root_path, "", request.scheme, request.path,
+                          request.method, request.query_string.decode(errors="replace"))
 
 
 def create_app(settings: config.Settings | None = None, backend=None, shared: Path | None = None) -> Flask:

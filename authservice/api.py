@@ -7,12 +7,11 @@ Source: AWS JSON 1.1 protocol; user pools API, "Common errors".
 
 import json
 import re
-import uuid
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from authservice import this_machine
+from authservice import body, this_machine
 from authservice.answer import Answer
 from authservice.audit import events
 from authservice.config import Settings
@@ -20,6 +19,7 @@ from authservice.contract import Backend, Caller, service
 from authservice.crypto import sigv4
 from authservice.errors import CognitoError, internal_error, invalid_parameter
 from authservice.local.backend import utc_now
+from authservice.watch import new_id
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 LONGEST_BODY = 1024 * 1024
@@ -37,28 +37,30 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
     contract = service()
     secrets = settings.keys_by_id  # read once, and refused here when they are none
 
-    def read(operation: str) -> tuple[Caller, dict]:
+    def read(asked: Request, operation: str) -> tuple[Caller, dict]:
         try:
-            wire = _body()
+            data = _body(asked)
+            wire = _json(data)
             # Who asks is settled before what he asks is looked at.
-            return _caller(contract, operation, secrets, clock), contract.decode(operation, wire)
+            return _caller(contract, asked, data, operation, secrets, clock), contract.decode(operation, wire)
         except CognitoError as refusal:
             backend.turned_away(operation, refusal)
             raise
 
     @door.post("/", provide_automatic_options=False)
     def answer() -> Response:
-        request_id = str(uuid.uuid4())
-        asked_by = request.environ.get
-        events.source.set(events.Source(asked_by("REMOTE_ADDR"), asked_by("HTTP_USER_AGENT"), request_id,
-                                        request.content_length or 0))
+        # Each look through Flask's proxies takes its time, and so does each of a request's own views of its environ.
+        asked, known = request._get_current_object(), g._get_current_object()
+        header, request_id = asked.environ.get, new_id()
+        events.source.set(events.Source(header("REMOTE_ADDR"), header("HTTP_USER_AGENT"), request_id,
+                                        asked.content_length or 0))
         try:
-            operation = g.operation = _operation(contract)
-            caller, asked = read(operation)
-            g.client_id, g.pool_id = asked.get("ClientId"), asked.get("UserPoolId")
-            result = backend.call(operation, asked, caller)
-            body = contract.encode(result) if contract.has_output(operation) else ""
-            return _response(body, 200, request_id)
+            operation = known.operation = _operation(contract, header("HTTP_X_AMZ_TARGET", ""))
+            caller, members = read(asked, operation)
+            known.client_id, known.pool_id = members.get("ClientId"), members.get("UserPoolId")
+            result = backend.call(operation, members, caller)
+            text = contract.encode(result) if contract.has_output(operation) else ""
+            return _response(text, 200, request_id)
         except CognitoError as refusal:
             return _refusal(refusal, request_id)
 
@@ -84,56 +86,61 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
 
 def answer_bug(error: Exception) -> Response:
     """What a guest of this door sees of a bug: InternalErrorException, nothing else."""
-    return _refusal(internal_error(), str(uuid.uuid4()))
+    return _refusal(internal_error(), new_id())
 
 
-def _operation(contract) -> str:
-    prefix, _, operation = request.headers.get("X-Amz-Target", "").rpartition(".")
+def _operation(contract, target: str) -> str:
+    prefix, _, operation = target.rpartition(".")
     if prefix != contract.target_prefix or operation not in contract.operations:
         raise CognitoError("UnknownOperationException", "")
     return operation
 
 
-def _body() -> object:
-    """The JSON of the body. One a little too long is read to its end, so that its sender sees the answer."""
+def _body(asked: Request) -> bytes:
+    """The body. One a little too long is read to its end, so that its sender sees the answer."""
     try:
-        data = request.get_data()
+        data = body.short(asked, LONGEST_BODY)
+        if data is None:
+            data = asked.get_data()
     except RequestEntityTooLarge:
         data = None
     if data is None or len(data) > LONGEST_BODY:
         raise invalid_parameter(f"The request body is longer than {LONGEST_BODY} bytes.")
+    return data
+
+
+def _json(data: bytes) -> object:
     try:
         return json.loads(data) if data else {}
     except (ValueError, RecursionError):
         raise CognitoError("SerializationException", "The request body is not JSON") from None
 
 
-def _caller(contract, operation: str, secrets: dict[str, str], clock) -> Caller:
+def _caller(contract, asked: Request, data: bytes, operation: str, secrets: dict[str, str], clock) -> Caller:
     """Who asks. Only what Cognito authorises by IAM needs a signature; on other operations none is looked at.
 
     With access keys set, the signature is verified. Without, on loopback alone, any
     credentials do, as developers' tools have it.
     """
     if contract.is_public(operation):
-        return Caller("anonymous", address=request.remote_addr)
-    headers = dict(request.headers)
+        return Caller("anonymous", address=asked.environ.get("REMOTE_ADDR"))
     if secrets:
         try:
-            key = sigv4.verify(request.method, request.path, request.query_string.decode(), headers,
-                               request.get_data(), secrets.get, clock())
+            key = sigv4.verify(asked.method, asked.path, asked.query_string.decode(), dict(asked.headers),
+                               data, secrets.get, clock())
         except sigv4.SignatureRefused as refused:
             raise CognitoError(refused.code, refused.message) from None
         return Caller("iam", key)
-    key = sigv4.access_key_of(headers)
+    key = sigv4.access_key_of(asked.environ.get("HTTP_AUTHORIZATION", ""))
     if key is None:
         raise CognitoError("MissingAuthenticationTokenException", "Missing Authentication Token")
-    _refuse_strangers()
+    _refuse_strangers(asked)
     return Caller("iam", key)
 
 
-def _refuse_strangers() -> None:
+def _refuse_strangers(asked: Request) -> None:
     """While any credentials do, only this machine may administer: no other host, no web page from elsewhere."""
-    if not this_machine.sent(request):
+    if not this_machine.sent(asked):
         raise CognitoError("AccessDeniedException", "Admin operations without access keys are for this machine "
                            "only; set AUTHSERVICE_ACCESS_KEYS to allow others.")
 
@@ -141,8 +148,8 @@ def _refuse_strangers() -> None:
 def _refusal(refusal: CognitoError, request_id: str) -> Response:
     g.outcome = refusal.code
     member = "Message" if refusal.code == "SerializationException" else "message"
-    body = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
-    answer = _response(json.dumps(body), refusal.status, request_id)
+    told = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
+    answer = _response(json.dumps(told), refusal.status, request_id)
     answer.headers["x-amzn-ErrorType"] = f"{refusal.code}:"
     if refusal.retry_after:
         answer.headers["Retry-After"] = str(refusal.retry_after)
@@ -151,8 +158,8 @@ def _refusal(refusal: CognitoError, request_id: str) -> Response:
     return answer
 
 
-def _response(body: str, status: int, request_id: str) -> Response:
+def _response(text: str, status: int, request_id: str) -> Response:
     g.request_id = request_id
-    answer = Answer(body, status, content_type=CONTENT_TYPE)
+    answer = Answer(text, status, content_type=CONTENT_TYPE)
     answer.further = (("x-amzn-RequestId", request_id), *EVERY_ANSWER)
     return answer

@@ -79,14 +79,9 @@ def tell(seen: Seen) -> None:
     level = "DEBUG" if seen.operation in PROBES else "INFO"
     if not log.isEnabledFor(getattr(logging, level)):
         return
-    line = {"time": _local_time(int(time.time())), "level": level, "message": "request",
-            "id": seen.id, "operation": seen.operation}
-    if seen.pool:
-        line["pool"] = seen.pool
-    if seen.client:
-        line["client"] = seen.client
-    if seen.trace_id:
-        line["trace_id"] = seen.trace_id
-    line["outcome"] = seen.outcome
-    line["ms"] = round(seen.seconds * 1000, 1)
-    _write(json.dumps(line))
+    # Ids and the names of operations and routes need no escapes.
+    known = "".join(f'"{name}": "{value}", ' for name, value in
+                    (("pool", seen.pool), ("client", seen.client), ("trace_id", seen.trace_id)) if value)
+    outcome = seen.outcome if type(seen.outcome) is int else json.dumps(seen.outcome)
+    _write(f'{{"time": "{_local_time(int(time.time()))}", "level": "{level}", "message": "request", "id": "{seen.id}", '
+           f'"operation": "{seen.operation}", {known}"outcome": {outcome}, "ms": {seen.seconds * 1000:.1f}}}')

@@ -11,7 +11,9 @@ from flask import Request
 HOST = re.compile(r"(?P<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 NAMES = {"localhost", "127.0.0.1", "[::1]"}
 ADDRESSES = (None, "127.0.0.1", "::1")
-PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+PROXY_HEADERS = frozenset(("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP",
+                           "HTTP_VIA"))
+"""As WSGI names them."""
 
 
 def sent(request: Request) -> bool:
@@ -20,10 +22,10 @@ def sent(request: Request) -> bool:
     A page from anywhere can make a browser send requests to loopback: its Origin tells, and for a
     rebound DNS name the Host. A proxy tells by its headers, or by the HTTP/1.0 that some still speak.
     """
-    proxied = any(name in request.headers for name in PROXY_HEADERS)
-    old = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-    return (request.remote_addr in ADDRESSES and not proxied and not old
-            and is_ours(request.headers.get("Host", "")) and _origin_is_ours(request.headers.get("Origin")))
+    environ = request.environ
+    old = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+    return (environ.get("REMOTE_ADDR") in ADDRESSES and PROXY_HEADERS.isdisjoint(environ) and not old
+            and is_ours(environ.get("HTTP_HOST", "")) and _origin_is_ours(environ.get("HTTP_ORIGIN")))
 
 
 def is_ours(host: str) -> bool:

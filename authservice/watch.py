@@ -6,14 +6,15 @@ traces (tracing.py).
 """
 
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
 from flask import Flask, Response, g, request
 
 from authservice.contract import about
+from authservice.crypto import ids
 
 ID = re.compile(r"([\w-]{1,30}_)?[\w+]{1,128}", re.ASCII)
 METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
@@ -36,6 +37,11 @@ class Seen(NamedTuple):
     """Of the span, where there is one."""
 
 
+def new_id() -> str:
+    """An id for a request, a random UUID."""
+    return ids.uuid4(secrets.token_bytes(16))
+
+
 def requests(app: Flask, *tellers: Callable[[Seen], None]) -> None:
     """Tell of every request of the app when it is answered. A teller must not raise."""
 
@@ -55,7 +61,7 @@ def requests(app: Flask, *tellers: Callable[[Seen], None]) -> None:
 def _seen(known: dict, status: int) -> Seen:
     # `known` is what the doors left in g.
     last = about.get()
-    return Seen(known.get("request_id") or str(uuid.uuid4()),
+    return Seen(known.get("request_id") or new_id(),
                 known.get("operation") or _route(),
                 _plausible(known.get("pool_id")) or last.get("pool"),
                 _plausible(known.get("client_id")) or last.get("client"),

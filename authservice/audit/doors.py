@@ -4,7 +4,6 @@ The names are those of Cognito's own trail; pages it does not have are named in 
 Source: Developer Guide, "Amazon Cognito logging in AWS CloudTrail"; its example Token_POST.
 """
 
-import uuid
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, g, request
@@ -14,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from authservice.audit import events
 from authservice.audit.redaction import HIDDEN
 from authservice.contract import about
+from authservice.watch import new_id
 
 NAMES = {
     "oauth.authorize": "OAuth2_Authorize", "oauth.token": "Token", "oauth.revoke": "Revoke",
@@ -38,7 +38,7 @@ def watch(door: Blueprint, trail) -> None:
     @door.before_request
     def begin() -> None:
         asked, known = request._get_current_object(), g._get_current_object()  # each look through a proxy takes its time
-        known.request_id = known.get("request_id") or str(uuid.uuid4())
+        known.request_id = known.get("request_id") or new_id()
         name, method = NAMES.get(asked.endpoint), asked.method
         if name is None:
             return
@@ -71,7 +71,7 @@ def watch(door: Blueprint, trail) -> None:
 def _parameters(asked: Request) -> dict[str, list[str]]:
     """The parameters of address and body that we know by name; what may be shown of them."""
     try:
-        given = [*asked.args.lists(), *asked.form.lists()]
+        given = [*asked.form.lists(), *(asked.args.lists() if asked.query_string else ())]
     except HTTPException:  # a body that is refused anyway
         return {}
     return {name: [_shown(name, value) for value in values[:MOST]] for name, values in given if name in KNOWN}

@@ -7,13 +7,13 @@ Source: Developer Guide, "User pool endpoints and managed login reference".
 """
 
 import json
-import uuid
 from urllib.parse import urlencode
 
 import requests
 from flask import Blueprint, Response, g, redirect, request
 
 from authservice.config import Settings
+from authservice.watch import new_id
 
 TIMEOUT_SECONDS = 10
 LONGEST_BODY = 65_536
@@ -102,6 +102,6 @@ def _forward(url: str) -> Response:
 
 
 def _refuse(status: int, error: str, description: str) -> Response:
-    g.request_id = str(uuid.uuid4())
+    g.request_id = new_id()
     return Response(json.dumps({"error": error, "error_description": description}), status,
                     {"x-amz-cognito-request-id": g.request_id}, content_type="application/json")

@@ -74,7 +74,7 @@ def verify(
     X-Amz-Target could be swapped.
     """
     fields = _fields(headers)
-    authorization = _read(fields.get("authorization"))
+    authorization = _read(fields.get("authorization", ""))
     date = _date(fields)
     _require_signed(fields, authorization.signed_headers)
     secret = secret_of(authorization.access_key)
@@ -92,10 +92,10 @@ def verify(
     return authorization.access_key
 
 
-def access_key_of(headers: Mapping[str, str]) -> str | None:
-    """The access key id a request claims, nothing verified; None without a well-formed SigV4 header."""
+def access_key_of(authorization: str) -> str | None:
+    """The access key id that an Authorization header claims, nothing verified; None unless it is well-formed SigV4."""
     try:
-        return _read(_fields(headers).get("authorization")).access_key
+        return _read(" ".join(authorization.split())).access_key
     except SignatureRefused:
         return None
 
@@ -116,8 +116,8 @@ def _invalid(message: str) -> SignatureRefused:
     return SignatureRefused("InvalidSignatureException", message)
 
 
-def _read(header: str | None) -> _Authorization:
-    scheme, _, rest = (header or "").partition(" ")
+def _read(header: str) -> _Authorization:
+    scheme, _, rest = header.partition(" ")
     if scheme != ALGORITHM:
         raise SignatureRefused("MissingAuthenticationTokenException", MISSING)
     pairs = [part.strip().partition("=")[::2] for part in rest.split(",")]

@@ -1,6 +1,5 @@
 """Pages that serve no authorize request: sign out and signed out, an error's page, the link from a confirmation mail."""
 import re
-import uuid
 
 from flask import Response, g, render_template, request
 
@@ -8,6 +7,7 @@ from authservice import browser
 from authservice.contract import Backend
 from authservice.errors import CognitoError, Unavailable
 from authservice.hosted.journey import caller, outcome_of
+from authservice.watch import new_id
 
 # What /oauth2/authorize and /logout may say here: RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6,
 # Cognito's own.
@@ -65,7 +65,7 @@ def not_now(refusal: Unavailable) -> Response:
 
 def error_page(status: int, code: str = "") -> Response:
     """The page for a request that leads nowhere, with the id under which the log has it (S10)."""
-    g.request_id = g.get("request_id") or str(uuid.uuid4())
+    g.request_id = g.get("request_id") or new_id()
     g.outcome = code or status
     return _page("error.html", status, status=status, code=code, request_id=g.request_id)
 

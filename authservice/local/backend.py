@@ -59,7 +59,7 @@ class LocalBackend:
                               at_once=max(1, (os.cpu_count() or 1) // settings.workers), part=part)
         self.trail = Trail(self.engine, settings, clock, random)
         self.tools = Tools(settings, Vault(sealer), passwords, self.trail, clock, random,
-                           counters.open_counters(settings, self.engine), part)
+                           counters.open_counters(settings, self.engine), part=part)
         self.quotas = Quotas(settings, self.tools.counters)
         self.sealer = sealer
         self.preparation = Preparation(self.engine)
@@ -169,15 +169,16 @@ class LocalBackend:
 
     def load(self) -> dict[str, int]:
         """How busy this process is now; see contract.Backend.load."""
-        hashing = self.tools.passwords
+        hashing, lent = self.tools.passwords, self.engine.pool.checkedout()
         return {"hashing_waiting": hashing.waiting, "hashing_running": hashing.running,
-                "database_connections": self.engine.pool.checkedout()}
+                "database_connections": lent - self.tools.connections.idle(self.engine)}
 
     def close(self) -> None:
         """Stop delivering, write the audit trail to its end, give back the database connections."""
         self.courier.stop()
         self.trail.stop()
         self.preparation.give_up()
+        self.tools.connections.close()
         self.replicas.close()
         self.tools.counters.close()
         self.engine.dispose()

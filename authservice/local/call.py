@@ -6,7 +6,6 @@ again; that is backend.py.
 """
 
 import hashlib
-import uuid
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from authservice.audit.events import Entry
 from authservice.config import Settings
 from authservice.contract import Caller
+from authservice.crypto import ids
 from authservice.crypto.passwords import Passwords
 from authservice.errors import CognitoError, Unavailable
 from authservice.local import database, prepared
@@ -66,6 +66,7 @@ class Tools:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
     counters: Counters
+    connections: database.Connections = field(default_factory=database.Connections)
     part: Callable[[str], AbstractContextManager] = nullcontext
     """Entered around what takes its time in a call, by its name; for the traces."""
     remembered_settings: dict = field(default_factory=dict)
@@ -102,12 +103,12 @@ class Call:
     @cached_property
     def db(self) -> Session:
         """The session; a call that reads plain values alone never makes one."""
-        self._give_back("_reader")  # a call holds one connection, never two
-        return database.session(self.engine)
+        return database.session(self._own)
 
     @cached_property
-    def _reader(self) -> Connection:
-        return self.engine.connect()
+    def _own(self) -> Connection:
+        """The one connection of this call."""
+        return self.tools.connections.take(self.engine)
 
     def read(self, query: Select, values: dict) -> list[tuple]:
         """What a query finds that was made once."""
@@ -115,17 +116,18 @@ class Call:
 
     @property
     def _connection(self) -> Connection:
-        """The one connection of this call: the session's, if there is a session."""
-        return self.db.connection() if "db" in self.__dict__ else self._reader
+        """The call's connection, in the session's transaction if there is a session."""
+        return self.db.connection() if "db" in self.__dict__ else self._own
 
     def close(self) -> None:
         """Give back what the call holds; what is not committed is as if it had not been."""
-        self._give_back("_reader")
-        self._give_back("db")
-
-    def _give_back(self, name: str) -> None:
-        if name in self.__dict__:
-            self.__dict__.pop(name).close()
+        held = self.__dict__
+        try:
+            if "db" in held:
+                held.pop("db").close()
+        finally:
+            if "_own" in held:
+                self.tools.connections.give_back(held.pop("_own"))
 
     @property
     def settings(self) -> Settings:
@@ -155,7 +157,7 @@ class Call:
 
     def uuid(self) -> str:
         """A random UUID in lower case."""
-        return str(uuid.UUID(bytes=self.random(16), version=4))
+        return ids.uuid4(self.random(16))
 
     def pick(self, alphabet: str, length: int) -> str:
         """A random text over an alphabet, without bias (rejection sampling)."""

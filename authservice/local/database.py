@@ -10,6 +10,7 @@ there is starts with our own BEGIN.
 """
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sqlalchemy import URL, Connection, DateTime, Engine, ForeignKey, MetaData, create_engine, event, inspect, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -31,6 +32,8 @@ KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count"
 """libpq's: after some ten seconds of silence a server that is gone without a word counts as gone (s, s, times, ms)."""
 UNBOUNDED_SECONDS = 30
 """How long a lock or a connection is waited for where nothing else is said."""
+LIBPQ_IDLE = 0
+"""PQTRANS_IDLE: a connection in no transaction."""
 NO_TIMEOUT = "SET LOCAL statement_timeout = 0"
 SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
 """How SQLite commits what lasts, and what a power cut may take."""
@@ -80,6 +83,12 @@ class UTCDateTime(TypeDecorator):
     def process_result_value(self, value: datetime | None, dialect):
         return value and value.replace(tzinfo=timezone.utc)
 
+    def result_processor(self, dialect, coltype):
+        """SQLite keeps a text, which is read here in one step."""
+        if dialect.name == "sqlite":
+            return lambda text: text and datetime.fromisoformat(text + "+00:00")
+        return super().result_processor(dialect, coltype)
+
 
 def open_engine(url: str, wait_seconds: int = 0, threads: int = 4) -> Engine:
     """An engine for a SQLAlchemy URL: sqlite:///file or postgresql://…, used by so many threads.
@@ -121,13 +130,21 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
     return engine
 
 
+_value_in = json.JSONDecoder().scan_once
+
+
+def _from_json(text: str):
+    """A value as SQLAlchemy has written it: of nothing but JSON, and whole, so that nobody need look what is around it."""
+    return _value_in(text, 0)[0]
+
+
 def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
     if url.database:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
     engine = create_engine(url, connect_args={"timeout": wait_seconds or UNBOUNDED_SECONDS, "isolation_level": None},
-                           **pool)
+                           json_deserializer=_from_json, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
@@ -139,9 +156,61 @@ def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
     return engine
 
 
-def session(engine: Engine) -> Session:
-    """A unit of work that writes nothing before it is told to (no autoflush)."""
-    return Session(engine, autoflush=False, expire_on_commit=False)
+class Connections:
+    """Connections that calls leave open for those after them.
+
+    To have the pool lend one and take it back costs as much as a read. There are never more than calls at once.
+    """
+
+    def __init__(self):
+        self._idle: dict[Engine, list[Connection]] = {}
+
+    def take(self, engine: Engine) -> Connection:
+        """One to this database that is in no transaction."""
+        try:
+            return self._idle[engine].pop()
+        except LookupError:
+            return engine.connect()
+
+    def give_back(self, connection: Connection) -> None:
+        """Undo what is not committed, and keep the connection; one that broke takes the others with it, which lead
+        to the same end."""
+        try:
+            if connection.get_transaction() is not None:
+                connection.rollback()
+            if not (connection.invalidated or _is_in_transaction(connection)):
+                self._idle.setdefault(connection.engine, []).append(connection)
+                return
+        except SQLAlchemyError:
+            connection.invalidate()
+        self.close(connection.engine)
+        connection.close()
+
+    def idle(self, engine: Engine) -> int:
+        """How many are left open now."""
+        return len(self._idle.get(engine, ()))
+
+    def close(self, *engines: Engine) -> None:
+        """Close those that no call uses, to these databases or to all."""
+        for engine in engines or list(self._idle):
+            for connection in self._idle.pop(engine, ()):
+                connection.close()
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    """What the driver knows of it, whatever SQLAlchemy does."""
+    driver = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        return driver.in_transaction
+    return driver.pgconn.transaction_status != LIBPQ_IDLE
+
+
+def session(bind: Engine | Connection) -> Session:
+    """A unit of work that writes nothing before it is told to (no autoflush).
+
+    On a connection that is open already it begins and ends the transaction as on one of its own.
+    """
+    return Session(bind, autoflush=False, expire_on_commit=False, join_transaction_mode="control_fully")
 
 
 def begin_writing(db: Session | Connection, lasting: bool = True) -> None:

@@ -9,14 +9,13 @@ of them is in the database now (`Stamp`); what is remembered of another state is
 on every worker.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import NamedTuple
 
 from sqlalchemy import Select, bindparam, select
 
 from authservice.local import database
-from authservice.local.call import Call, digest, first
+from authservice.local.call import Call, digest
 from authservice.local.models import AppClient, ChallengeSession, Name, Pool, RefreshToken, SignIn, User
 
 MOST_REMEMBERED = 10_000
@@ -31,11 +30,10 @@ _POOL_STAMP = (_P.c.version.label("pool_version"), _P.c.created_at.label("pool_c
 _CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("client_created_at"), *_POOL_STAMP)
 
 
-@dataclass(frozen=True, slots=True)
-class UserRead:
+class UserRead(NamedTuple):
     """A user as a call reads him."""
 
-    model: ClassVar = User
+    model = User
     id: str
     pool_id: str
     username: str
@@ -49,11 +47,10 @@ class UserRead:
     pool: Pool
 
 
-@dataclass(frozen=True, slots=True)
-class UserSigningIn:
+class UserSigningIn(NamedTuple):
     """A user as a sign-in reads him, with what he can prove himself by."""
 
-    model: ClassVar = User
+    model = User
     id: str
     pool_id: str
     username: str
@@ -73,11 +70,10 @@ class UserSigningIn:
     pool: Pool
 
 
-@dataclass(frozen=True, slots=True)
-class ChallengeRead:
+class ChallengeRead(NamedTuple):
     """A step of a sign-in that waits for an answer, with its user, if there is one, and app client."""
 
-    model: ClassVar = ChallengeSession
+    model = ChallengeSession
     id: bytes
     client_id: str
     user_id: str | None
@@ -89,8 +85,7 @@ class ChallengeRead:
     client: AppClient
 
 
-@dataclass(frozen=True, slots=True)
-class SignInRead:
+class SignInRead(NamedTuple):
     """A sign-in as a call reads it, with its user and app client."""
 
     id: str
@@ -110,8 +105,7 @@ class SignInRead:
     client: AppClient
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshTokenRead:
+class RefreshTokenRead(NamedTuple):
     """A refresh token as a call reads it, with its sign-in."""
 
     id: bytes
@@ -121,11 +115,11 @@ class RefreshTokenRead:
     sign_in: SignInRead
 
 
-_USER = [_U.c[name].label(f"user_{name}") for name in UserRead.__slots__ if name != "pool"]
-_SIGNING_IN = [_U.c[name].label(f"user_{name}") for name in UserSigningIn.__slots__ if name != "pool"]
-_CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead.__slots__ if name not in ("user", "client")]
-_SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead.__slots__ if name not in ("user", "client")]
-_TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead.__slots__ if name != "sign_in"]
+_USER = [_U.c[name].label(f"user_{name}") for name in UserRead._fields if name != "pool"]
+_SIGNING_IN = [_U.c[name].label(f"user_{name}") for name in UserSigningIn._fields if name != "pool"]
+_CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead._fields if name not in ("user", "client")]
+_SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead._fields if name not in ("user", "client")]
+_TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead._fields if name != "sign_in"]
 
 
 def _with_user_and_client(query: Select) -> Select:
@@ -210,7 +204,8 @@ def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
 
 
 def _one(call: Call, query: Select, values: dict) -> tuple | None:
-    return first(call.read(query, values))
+    found = call.read(query, values)
+    return found[0] if found else None
 
 
 # A pool or app client may be deleted between a query and a look at it; what belongs to it is gone with it then.

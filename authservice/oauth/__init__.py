@@ -7,7 +7,6 @@ meant. Does not own sign-in (hosted/), who sits at the browser (browser.py) or w
 """
 
 import json
-import uuid
 from collections.abc import Callable
 
 from authlib.oauth2.rfc6749 import OAuth2Error
@@ -18,6 +17,7 @@ from authservice.audit import doors
 from authservice.config import Settings
 from authservice.errors import CognitoError, Unavailable
 from authservice.oauth import answers, authorize, authorize_request, discovery, logout, revoke, token, userinfo
+from authservice.watch import new_id
 
 LONGEST_BODY = 65_536
 """Bytes of a form (S9)."""
@@ -59,7 +59,7 @@ def readers(backend) -> tuple[Callable, Callable]:
 
 
 def _begin() -> None:
-    g.request_id = str(uuid.uuid4())
+    g.request_id = new_id()
     request.max_content_length = request.max_form_memory_size = LONGEST_BODY
 
 

@@ -25,6 +25,7 @@ def sign_up(app, local) -> dict:
 @pytest.fixture
 def refusing(local):
     """The database reads but takes no writes, as on a full or read-only disk."""
+    local.tools.connections.close()
     event.listen(local.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA query_only = ON"))
 
 

@@ -157,6 +157,7 @@ def test_messages_that_stay_for_a_developer_do_not_wait(client, local):
 
 
 def test_without_its_database_a_service_still_tells_its_figures(client, local, tmp_path):
+    local.tools.connections.close()
     local.engine.dispose()
     for file in tmp_path.glob("authservice.db*"):
         file.write_bytes(b"no database" * 1000)
@@ -212,7 +213,7 @@ def test_one_scrape_tells_of_all_workers(two_workers):
     assert of(found, "workers") == 2
     memory = {dict(labels)["pid"]: value for (name, labels), value in found.items() if name == "process_resident_memory_bytes"}
     assert len(memory) == 2 and all(value > 1e7 for value in memory.values())
-    assert sum(answered_by_each(two_workers)) == asked
+    until(lambda: sum(answered_by_each(two_workers)) == asked)
 
 
 def answered_by_each(service) -> list[int]:

@@ -79,6 +79,7 @@ def test_a_seal_key_of_another_installation_opens_nothing(local, pool, tmp_path,
 
 
 def test_a_database_that_is_damaged_is_told_by_its_kind_alone(client, local, tmp_path):
+    local.tools.connections.close()
     local.engine.dispose()
     for file in tmp_path.glob("authservice.db*"):
         file.write_bytes(b"no database, but a secret" * 1000)

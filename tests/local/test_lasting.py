@@ -17,6 +17,7 @@ def commits(backend, monkeypatch):
     monkeypatch.setitem(database.SYNCHRONOUS, False, "NORMAL")
     seen, engine = [], backend.store.engine
     query, waiting = WAITS[engine.dialect.name]
+    backend.store.tools.connections.close()
     engine.dispose()
 
     def connected(connection, record):
@@ -31,6 +32,7 @@ def commits(backend, monkeypatch):
     yield seen
     event.remove(engine, "commit", look)
     event.remove(engine, "connect", connected)
+    backend.store.tools.connections.close()
     engine.dispose()
 
 

@@ -22,22 +22,24 @@ def writing(backend):
     """Threads that are inside a write transaction now; seen by SQLAlchemy's own events and the driver's state."""
     connections = {}
 
-    def began(dbapi_connection, record, proxy):
-        connections[threading.get_ident(), id(dbapi_connection)] = dbapi_connection
+    def began(connection, *_):
+        driven = connection.connection.dbapi_connection
+        connections[threading.get_ident(), id(driven)] = driven
 
-    def ended(dbapi_connection, record):
-        connections.pop((threading.get_ident(), id(dbapi_connection)), None)
+    def ended(connection):
+        connections.pop((threading.get_ident(), id(connection.connection.dbapi_connection)), None)
 
-    event.listen(backend.store.engine, "checkout", began)
-    event.listen(backend.store.engine, "checkin", ended)
+    listeners = [("before_cursor_execute", began), ("commit", ended), ("rollback", ended)]
+    for name, listener in listeners:
+        event.listen(backend.store.engine, name, listener)
 
     def inside() -> bool:
         mine = [c for (thread, _), c in list(connections.items()) if thread == threading.get_ident()]
         return any(is_writing(connection) for connection in mine)
 
     yield inside
-    event.remove(backend.store.engine, "checkout", began)
-    event.remove(backend.store.engine, "checkin", ended)
+    for name, listener in listeners:
+        event.remove(backend.store.engine, name, listener)
 
 
 def is_writing(connection) -> bool:

@@ -24,6 +24,8 @@ LONGEST_KEY = 512
 """Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
 LONGEST_NAME = 2048
 """Characters of the longest attribute value, and so of the longest name anybody can have."""
+SUB = 36
+"""Characters of every sub, a UUID."""
 SEARCHABLE = ("email", "phone_number", "name", "given_name", "family_name", "preferred_username")
 
 
@@ -129,11 +131,19 @@ def user(call: Call, pool_id: str, name: str) -> User:
 
 
 def reading(call: Call, pool_id: str, name: str) -> UserRead:
-    """The same for a call that changes nothing."""
-    the_pool = pool_to_read(call, pool_id)
-    found = (readings.user_by_sub(call, pool_id, name)
-             or readings.user_by_name(call, pool_id, name_key(the_pool, name)))
+    """The same for a call that changes nothing, mostly in one query: by the pool this process remembers, which the
+    query proves to be as it is now.
+    """
+    the_pool = readings.remembered_pool(call, pool_id)
+    found = the_pool and _find_to_read(call, the_pool, name)
+    if not found or found.pool is not the_pool:
+        found = _find_to_read(call, pool_to_read(call, pool_id), name)
     return call.is_about(found) or _refuse(user_not_found())
+
+
+def _find_to_read(call: Call, pool: Pool, name: str) -> UserRead | None:
+    by_sub = readings.user_by_sub(call, pool.id, name) if len(name) == SUB else None
+    return by_sub or readings.user_by_name(call, pool.id, name_key(pool, name))
 
 
 def pool_to_read(call: Call, pool_id: str) -> Pool:
