@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -24,6 +25,7 @@ ALGORITHM = "RS256"
 LONGEST = 16 * 1024  # characters of a whole token
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KNOWN_HEADERS = {"kid", "alg", "typ"}
+_COMPACT_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _RS256 = RSAAlgorithm(RSAAlgorithm.SHA256)
 
 
@@ -76,8 +78,7 @@ def public_jwk(key: RSAPrivateKey | RSAPublicKey, kid: str) -> dict:
 def sign(claims: Mapping, private: RSAPrivateKey, kid: str) -> str:
     """A signed token. The header is exactly Cognito's: `{"kid": …, "alg": "RS256"}`, without `typ`."""
     # PyJWT's encode sorts the header and puts a `typ` first, so the compact form is put together here.
-    header = _base64url(_compact_json({"kid": kid, "alg": ALGORITHM}))
-    signing_input = header + b"." + _base64url(_compact_json(dict(claims)))
+    signing_input = _header(kid) + b"." + _base64url(_compact_json(dict(claims)))
     return (signing_input + b"." + _base64url(_RS256.sign(signing_input, private))).decode()
 
 
@@ -152,8 +153,13 @@ def _each_name_once(pairs: list[tuple]) -> dict:
     return members
 
 
+@lru_cache
+def _header(kid: str) -> bytes:
+    return _base64url(_compact_json({"kid": kid, "alg": ALGORITHM}))
+
+
 def _compact_json(value: dict) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    return _COMPACT_JSON.encode(value).encode()
 
 
 def _base64url(data: bytes) -> bytes:

@@ -185,7 +185,7 @@ def read(call: Call, values: MultiDict) -> Asked:
     try:
         server.refuse_repeated(values)
         # From here on one value each, and those without a value left out.
-        asked = server.Request("GET", values)
+        asked = server.Request("GET", server.Parameters(values))
         values = asked.args
         _check_values(values)
         _check_response_type(client, values.get("response_type"), strict)

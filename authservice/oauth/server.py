@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Response
 from flask import request as asked
 from werkzeug.datastructures import MultiDict
@@ -21,7 +22,7 @@ from authservice.oauth.grants import GRANTS
 
 
 class Parameters(OAuth2Payload):
-    """The parameters of a request. One without a value counts as left out (RFC 6749 section 3.1)."""
+    """The parameters of a query. One without a value counts as left out (RFC 6749 section 3.1)."""
 
     def __init__(self, values: MultiDict):
         self._values = MultiDict((name, value) for name, value in values.items(multi=True) if value)
@@ -36,19 +37,23 @@ class Parameters(OAuth2Payload):
 
 
 class Request(OAuth2Request):
-    """A request as Authlib reads one; `values`: the query at /oauth2/authorize, the body elsewhere."""
+    """A request as Authlib reads one; `payload`: the query at /oauth2/authorize, the body elsewhere.
 
-    def __init__(self, method: str, values: MultiDict, headers: Mapping | None = None):
+    Of the headers it has the one that is anybody's business here, Authorization.
+    """
+
+    def __init__(self, method: str, payload: OAuth2Payload, authorization: str | None = None):
         # Authlib judges here whether the address is safe; ours is the public URL's matter, never Host's.
+        headers = {} if authorization is None else {"Authorization": authorization}
         super().__init__(method, "https://localhost", headers=headers)
-        self.payload = Parameters(values)
+        self.payload = payload
 
     @property
-    def args(self) -> MultiDict:
+    def args(self) -> Mapping[str, str]:
         return self.payload.data
 
     @property
-    def form(self) -> MultiDict:
+    def form(self) -> Mapping[str, str]:
         return self.payload.data
 
 
@@ -57,12 +62,14 @@ def posted_request() -> Request:
 
     Refuses parameters in the address (T5: secrets would stand in logs), another form of body, one twice.
     """
-    if asked.args:
+    if asked.query_string and asked.args:
         raise InvalidRequestError("Parameters belong into the body, not into the address.")
     if asked.mimetype != "application/x-www-form-urlencoded":
         raise InvalidRequestError("The body must be application/x-www-form-urlencoded.")
-    refuse_repeated(asked.form)
-    return Request("POST", asked.form, asked.headers)
+    form = asked.form
+    refuse_repeated(form)
+    given = BasicOAuth2Payload({name: value for name, value in form.items() if value})
+    return Request("POST", given, asked.environ.get("HTTP_AUTHORIZATION"))
 
 
 def refuse_repeated(values: MultiDict) -> None:
