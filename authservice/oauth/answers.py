@@ -31,7 +31,8 @@ class Redirect(Answer):
     """A redirect to exactly this address: Werkzeug would write an app's `myapp:///x` as `myapp:/x`."""
 
     def __init__(self, location: str, status: int = 302):
-        super().__init__("", status, {"Location": location if location.isascii() else iri_to_uri(location)})
+        super().__init__("", status, [("Content-Type", "text/html; charset=utf-8"),
+                                      ("Location", location if location.isascii() else iri_to_uri(location))])
 
 
 def here(path: str, query: str = "") -> str:
@@ -72,10 +73,7 @@ def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> R
     location = dict(headers).get("Location")
     if location:
         return Redirect(location, status)
-    answer = Answer(json.dumps(body) if isinstance(body, dict) else body, status, headers)
-    if not body:
-        del answer.headers["Content-Type"]  # scripts that expect JSON or nothing refuse an empty text/html
-    return answer
+    return Answer(json.dumps(body) if isinstance(body, dict) else body, status, headers)
 
 
 def refusal(error: OAuth2Error | CognitoError) -> Response:
@@ -90,12 +88,11 @@ def refusal(error: OAuth2Error | CognitoError) -> Response:
 
 def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:
     """Add the headers every answer has; whether it may be cached an endpoint may have said itself."""
+    ours = isinstance(answer, Answer)
+    may_be_cached = "Cache-Control" in (dict(answer.lines) if ours else answer.headers)
     further = [("x-amz-cognito-request-id", g.request_id),
-               *_common(hsts, open_to_scripts, request.method == "OPTIONS", "Cache-Control" in answer.headers)]
-    if isinstance(answer, Answer):
-        answer.further = further
-    else:
-        answer.headers.extend(further)
+               *_common(hsts, open_to_scripts, request.method == "OPTIONS", may_be_cached)]
+    (answer.lines if ours else answer.headers).extend(further)
     return answer
 
 

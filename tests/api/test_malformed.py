@@ -154,7 +154,7 @@ def _member(name, shape, known, depth):
 
 
 @pytest.mark.parametrize("operation", PUBLIC + ADMIN)
-@bounds(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_json_body_makes_the_door_fail(door, operation, data):
     shape = service().operation(operation).input_shape
