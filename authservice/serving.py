@@ -51,6 +51,7 @@ def run(app: str, host: str, port: int, certificate=None, workers: int = 1, thre
     Of each worker, `threads` calls at once are worked on; `patience` is how many seconds a request may take to arrive,
     and a connection may be idle.
     """
+    import_string(app)  # what it needs is loaded once, and shared by the workers that are forked from here
     _allow_open_files(CONNECTIONS + 1024)
     _let_new_workers_be_stopped()
     file = certificate.served if certificate else None

@@ -7,7 +7,7 @@ import gc
 
 from flask import Flask
 
-from authservice import config, figures
+from authservice import config, figures, hosted, metrics, oauth, outbox, tracing  # noqa: F401  before workers are forked
 from authservice import create_app as create_service
 
 YOUNG = 20_000

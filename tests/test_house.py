@@ -22,7 +22,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "browser": {"contract", "errors"},
     "audit": {"contract", "errors", "watch"},
     "hosted": {"contract", "errors", "browser", "audit", "watch"},
-    "this_machine": set(), "worker": {"config", "create_app", "figures"},
+    "this_machine": set(), "worker": {"config", "create_app", "figures", "hosted", "metrics", "oauth", "outbox", "tracing"},
     "answer": set(), "body": set(),
     "api": {"answer", "body", "contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit", "watch"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
