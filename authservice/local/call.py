@@ -174,7 +174,8 @@ class Call:
         """Promise that `statement` (an UPDATE or DELETE) will touch exactly one row when the call commits.
 
         Whoever comes second touches none and gets `refusal`, with nothing written: this is how
-        single-use things (codes, sessions, TOTP steps, refresh tokens) are spent once.
+        single-use things (codes, sessions, TOTP steps, refresh tokens) are spent once. A statement that is made once
+        has parameters: `values`.
         """
         self._claims.append((statement, values or {}, refusal))
 
@@ -193,7 +194,10 @@ class Call:
         self._held.append(row)
 
     def insert(self, model: type[Base], **values) -> None:
-        """Write a new row when the call commits: of those that every sign-in leaves, which nobody needs as objects."""
+        """Write a new row when the call commits: of those that every sign-in leaves, which nobody needs as objects.
+
+        `values` are those of all its columns that may not be empty or have a default.
+        """
         self._inserts.append((model, values))
 
     def also(self, statement: Executable) -> None:
@@ -233,12 +237,13 @@ class Call:
         for check in self._guards:
             check()
         for statement, values, refusal in self._claims:
-            if connection.execute(statement, values).rowcount != 1:
+            touched = prepared.write(connection, statement, values) if values else connection.execute(statement).rowcount
+            if touched != 1:
                 raise refusal()
         for statement in self._also:
             connection.execute(statement)
         for model, values in self._inserts:
-            connection.execute(_insert(model), values)
+            prepared.write(connection, _insert(model), values)
         event = self.entry and not self.entry.kept and self.tools.trail.keep(connection, self.entry)
         self._send_commit(event and (Event, event["id"]))
         if event:
@@ -292,7 +297,7 @@ class Call:
 
 def _refuse_changed(connection: Connection, row: Base) -> None:
     model = database.model_of(row)
-    if connection.execute(_unchanged(model), {"id": row.id, "version": row.version}).first() is None:
+    if not prepared.rows(connection, _unchanged(model), {"id": row.id, "version": row.version}):
         raise StaleDataError(f"{model.__tablename__} {row.id} was changed meanwhile")
 
 

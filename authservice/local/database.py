@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from authservice.config import SettingsError
+from authservice.local import prepared, write_turns
 from authservice.local.migrations import REVISIONS
 
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -34,7 +35,7 @@ UNBOUNDED_SECONDS = 30
 """How long a lock or a connection is waited for where nothing else is said."""
 LIBPQ_IDLE = 0
 """PQTRANS_IDLE: a connection in no transaction."""
-NO_TIMEOUT = "SET LOCAL statement_timeout = 0"
+NO_TIMEOUT = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
 """How SQLite commits what lasts, and what a power cut may take."""
 UPGRADE_ATTEMPTS = 20
@@ -123,8 +124,7 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def leave_a_server_that_only_reads(context) -> None:
-        """After a failover the connections that are still there lead to the wrong server."""
-        if getattr(context.original_exception, "sqlstate", None) == "25006":
+        if getattr(context.original_exception, "sqlstate", None) == prepared.READ_ONLY:
             context.is_disconnect = True
 
     return engine
@@ -143,11 +143,13 @@ def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
-    engine = create_engine(url, connect_args={"timeout": wait_seconds or UNBOUNDED_SECONDS, "isolation_level": None},
-                           json_deserializer=_from_json, **pool)
+    patience, turn = wait_seconds or UNBOUNDED_SECONDS, threading.Lock()
+    connecting = {"timeout": patience, "isolation_level": None, "factory": write_turns.Connection}
+    engine = create_engine(url, connect_args=connecting, json_deserializer=_from_json, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
+        connection.turn, connection.patience = turn, patience
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[True]}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -223,10 +225,16 @@ def begin_writing(db: Session | Connection, lasting: bool = True) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("BEGIN" if lasting else "BEGIN; SET LOCAL synchronous_commit = off")
         return
-    if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was
-        connection.exec_driver_sql(f"PRAGMA synchronous = {SYNCHRONOUS[lasting]}")
-        connection.info["lasting"] = lasting
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not connection.in_transaction():
+        connection.begin()  # SQLAlchemy's account of it; nothing is sent
+    driver = connection.connection.driver_connection
+    try:
+        if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was
+            driver.execute(f"PRAGMA synchronous = {SYNCHRONOUS[lasting]}")
+            connection.info["lasting"] = lasting
+        driver.begin_writing()
+    except sqlite3.Error as error:
+        raise prepared.wrapped(error, "BEGIN IMMEDIATE", connection.dialect) from error
 
 
 def begin_reading(db: Session) -> None:

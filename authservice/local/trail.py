@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import Caller
-from authservice.local import database
+from authservice.local import database, prepared
 from authservice.local.models import Event
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Trail:
     def keep(self, connection: Connection, entry: events.Entry) -> dict:
         """Write the event of a change in the transaction of the change; gives the event's row."""
         row = self._row(entry) | {"user_id": entry.about.get("user")}
-        connection.execute(_INSERT, row)
+        prepared.write(connection, _INSERT, row)
         return row
 
     def end(self, entry: events.Entry) -> None:

@@ -1,13 +1,13 @@
-"""Reads by the driver's own cursor find what SQLAlchemy would, and fail as its reads do."""
+"""Reads and writes by the driver's own cursor do what SQLAlchemy's would, and fail as they do."""
 
 from datetime import datetime, timezone
 
 import pytest
-from sqlalchemy import bindparam, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from authservice.local import prepared
-from authservice.local.models import Pool, User
+from authservice.local import database, prepared
+from authservice.local.models import ChallengeSession, Pool, SignIn, User
 
 BY_NAME = (select(*User.__table__.c, Pool.__table__.c.name).join(Pool.__table__, User.pool_id == Pool.id)
            .where(User.__table__.c.username == bindparam("username")))
@@ -55,3 +55,52 @@ def test_a_connection_that_is_gone_is_told_as_gone(pool, connection):
     with pytest.raises(DBAPIError) as failed:
         prepared.rows(connection, BY_NAME, {"username": "ann"})
     assert failed.value.connection_invalidated
+
+
+SIGN_IN = insert(SignIn.__table__)
+SPEND = update(ChallengeSession).where(ChallengeSession.id == bindparam("session")).values(used=True)
+
+
+def a_sign_in(user: User, client_id: str, **given) -> dict:
+    return {"id": "a" * 36, "event_id": "b" * 36, "user_id": user.id, "client_id": client_id, "scopes": ["openid"],
+            "auth_time": datetime(2026, 3, 1, tzinfo=timezone.utc), "from_domain": True, "methods": ["pwd"],
+            "nonce": None, "acr": None, "claims": None, "resource": None,
+            "expires_at": datetime(2026, 3, 2, tzinfo=timezone.utc), **given}
+
+
+def test_what_is_written_is_what_sqlalchemy_reads(pool, app_client, connection):
+    user = user_of(pool, connection)
+    database.begin_writing(connection)
+    assert prepared.write(connection, SIGN_IN, a_sign_in(user, app_client.id)) == 1
+    row = connection.execute(select(SignIn.__table__)).one()
+    connection.rollback()
+    assert {name: getattr(row, name) for name in a_sign_in(user, app_client.id)} == a_sign_in(user, app_client.id)
+    assert connection.execute(select(SignIn.__table__)).all() == []
+
+
+def test_it_tells_how_many_rows_it_touched(connection):
+    database.begin_writing(connection)
+    assert prepared.write(connection, SPEND, {"session": b"x" * 32}) == 0
+    connection.rollback()
+
+
+def test_a_new_row_must_bring_along_what_has_a_default(pool, app_client, connection):
+    values = a_sign_in(user_of(pool, connection), app_client.id)
+    del values["methods"]
+    with pytest.raises(TypeError, match="sign_ins"):
+        prepared.write(connection, SIGN_IN, values)
+
+
+def test_a_row_that_breaks_a_rule_is_sqlalchemys_integrity_error(pool, app_client, connection):
+    values = a_sign_in(user_of(pool, connection), app_client.id)
+    database.begin_writing(connection)
+    prepared.write(connection, SIGN_IN, values)
+    with pytest.raises(IntegrityError) as failed:
+        prepared.write(connection, SIGN_IN, values)
+    assert not failed.value.connection_invalidated and "b" * 36 not in str(failed.value).split("DETAIL")[0]
+    connection.rollback()
+
+
+def user_of(pool, connection):
+    pool.user("ann")
+    return connection.execute(BY_NAME, {"username": "ann"}).one()

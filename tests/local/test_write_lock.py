@@ -29,7 +29,7 @@ def writing(backend):
     def ended(connection):
         connections.pop((threading.get_ident(), id(connection.connection.dbapi_connection)), None)
 
-    listeners = [("before_cursor_execute", began), ("commit", ended), ("rollback", ended)]
+    listeners = [("begin", began), ("commit", ended), ("rollback", ended)]
     for name, listener in listeners:
         event.listen(backend.store.engine, name, listener)
 

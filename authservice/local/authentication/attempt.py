@@ -73,7 +73,7 @@ def suspend(call: Call, attempt: Attempt, challenge: str, bearer: str | None = N
              "acr_values": attempt.acr_values}
     key = digest(session)
     call.insert(ChallengeSession, id=key, client_id=attempt.client.id,
-                user_id=attempt.user.id if attempt.user else None, challenge=challenge,
+                user_id=attempt.user.id if attempt.user else None, challenge=challenge, used=False,
                 state=call.vault.sealed(ChallengeSession, key, "state", json.dumps(state)),
                 expires_at=call.now + validity.challenge(attempt.client))
     return session
