@@ -222,12 +222,12 @@ def run(arguments: argparse.Namespace) -> dict:
         # On the disk of a real instance: where temporary files are kept in memory, a commit costs nothing.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "instance")))
         settings = config.load(instance=folder)
+        subject = stack.enter_context(peer(arguments) if arguments.against else own_service(arguments, folder))
         limits = Limits(max(cores(), arguments.workers), tuple(getattr(settings, name) for name in KEPT))
         stack.callback(limits.close)
         route = None
         if any(each.limit == "route" for each in operations):
             route = stack.enter_context(empty_route(arguments, folder))
-        subject = stack.enter_context(peer(arguments) if arguments.against else own_service(arguments, folder))
         measurement = Measurement(operations, subject.world, subject.server, limits, route, cores(), progress)
         measurement.warm_up(arguments.seconds)
         for number in range(arguments.rounds):
