@@ -179,7 +179,8 @@ class Trail:
                 connection.rollback()
                 ids = select(Event.id).where(Event.id.in_([row["id"] for row in rows]))
                 there = set(connection.scalars(ids))
-                connection.execute(_INSERT, [row for row in rows if row["id"] not in there])
+                if rest := [row for row in rows if row["id"] not in there]:
+                    connection.execute(_INSERT, rest)
             connection.commit()
 
     def _row(self, entry: events.Entry) -> dict:

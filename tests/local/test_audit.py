@@ -382,3 +382,13 @@ def test_what_is_done_at_the_shell_is_an_event_and_the_shell_shows_events(local,
     assert [json.loads(line) for line in lines] == shown[:1:-1]
     of_user = shell.invoke(cli, ["events", "--pool", pool, "--user", "demo@example.com"]).output
     assert "AdminDisableUser" in of_user and "shell" in of_user and "AdminGetUser" not in of_user
+
+
+def test_of_events_that_are_there_already_only_the_others_are_written(make_backend):
+    """What a commit had written whose answer was lost."""
+    written = make_backend().trail
+    rows = [written._row(events.of_call("GetUser", {}, OPERATOR, written.clock())) for _ in range(3)]
+    for some in (rows[:2], rows[:2], rows):
+        written._insert(some)
+    with written._engine.connect() as connection:
+        assert connection.scalars(select(Event.id).order_by(Event.id)).all() == [row["id"] for row in rows]
