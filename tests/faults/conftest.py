@@ -105,8 +105,8 @@ def locked(url: str, table: str):
 
 
 def database_of(kind: str, request) -> str:
-    """The URL of an empty database: "" for SQLite in the instance folder."""
-    return "" if kind == "sqlite" else request.getfixturevalue("postgres").create_database()
+    """The URL of a database with nothing but the schema: "" for SQLite in the instance folder."""
+    return "" if kind == "sqlite" else request.getfixturevalue("postgres").create_migrated_database()
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])

@@ -59,7 +59,7 @@ def processes():
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def settings(request, tmp_path, empty_database):
     if request.param == "postgresql":
-        return make_settings(tmp_path, database_url=request.getfixturevalue("postgres").create_database())
+        return make_settings(tmp_path, database_url=request.getfixturevalue("postgres").create_migrated_database())
     shutil.copy(empty_database, tmp_path / "authservice.db")
     redis = request.param == "redis"
     return make_settings(tmp_path, counters_url=request.getfixturevalue("redis_server").url if redis else "")

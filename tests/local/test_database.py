@@ -26,7 +26,7 @@ from authservice.local.migrations import REVISIONS
 from authservice.local.models import AppClient, AuthorizationCode, User
 from tests.conftest import make_settings
 from tests.oauth.provider import populate
-from tests.services.server import ROOT
+from tests.services.server import ROOT, command
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(local):
@@ -214,3 +214,9 @@ def test_nobody_else_on_the_machine_may_read_the_database(tmp_path):
     database.upgrade(engine)
     engine.dispose()
     assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
+
+
+def test_to_be_told_what_there_is_makes_no_database(tmp_path):
+    told = command(tmp_path, "--help")
+    assert told.returncode == 0 and "serve" in told.stdout and "routes" in told.stdout
+    assert list(tmp_path.iterdir()) == []

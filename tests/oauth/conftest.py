@@ -44,7 +44,7 @@ def oidc() -> str:
 @pytest.fixture
 def provider(request, database, oidc, populated, templates, tmp_path, clock):
     if database == "postgresql":
-        where = {"database_url": request.getfixturevalue("postgres").create_database()}
+        where = {"database_url": request.getfixturevalue("postgres").create_migrated_database()}
     else:
         where = {}
         copy_instance(populated, tmp_path)

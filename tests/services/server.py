@@ -5,6 +5,7 @@ database or seed it: that is `command(instance, "db", "upgrade")` and `command(i
 """
 
 import contextlib
+import functools
 import http.client
 import os
 import re
@@ -12,11 +13,13 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from authservice.local import database
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +112,8 @@ def running_service(instance: Path, env: dict | None = None, port: int | None = 
     port = port or free_port()
     url = f"{'https' if tls else 'http'}://localhost:{port}"
     settings = environment(instance, {"AUTHSERVICE_PUBLIC_URL": url, **(env or {})})
+    if not settings.get("AUTHSERVICE_DATABASE_URL"):
+        _spare_the_migrations(instance / "authservice.db")
     arguments = ["serve", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers),
                  *["--tls"] * tls]
     with _running(Service(url, instance / f"service-{port}.log", arguments, settings)) as service:
@@ -126,6 +131,23 @@ def running_demo(instance: Path, service_url: str, env: dict | None = None, port
     arguments = ["demo", "--host", "127.0.0.1", "--port", str(port), *["--tls"] * tls]
     with _running(Service(url, instance / f"demo-{port}.log", arguments, settings)) as demo:
         yield demo
+
+
+def _spare_the_migrations(file: Path) -> None:
+    """Put a database with the newest schema where there is none: to make one takes a start as long as all the rest."""
+    if not file.exists():
+        file.write_bytes(_empty_database())
+        file.chmod(0o600)
+
+
+@functools.lru_cache
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        engine = database.open_engine(f"sqlite:///{file}")
+        database.upgrade(engine)
+        engine.dispose()  # the last connection to a file takes its journal in
+        return file.read_bytes()
 
 
 def environment(instance: Path, settings: dict | None = None) -> dict[str, str]:
