@@ -129,7 +129,7 @@ class Service:
 
     def encode(self, answer: dict, indent: int | None = None) -> str:
         """Turn an answer into JSON: datetimes to epoch seconds, bytes to base64."""
-        return json.dumps(answer, default=_encode, indent=indent)
+        return _JSON.encode(answer) if indent is None else json.dumps(answer, default=_encode, indent=indent)
 
     def validate(self, operation: str, request: dict) -> None:
         """Hold a request to the model's constraints, before anything is looked up.
@@ -224,6 +224,9 @@ def _encode(value):
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+_JSON = json.JSONEncoder(default=_encode)  # dumps makes one anew for each answer
 
 
 @lru_cache(maxsize=None)

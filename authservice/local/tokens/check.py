@@ -23,6 +23,8 @@ POOL_ID = re.compile(r"(?<=/)[A-Za-z0-9_-]{1,55}\Z")
 """Where an issuer names its pool; anything else, NUL or half a surrogate, is not for the database to see."""
 MOST_REMEMBERED = 4096
 """Tokens that a process remembers to have been signed by us; then it begins anew."""
+Known = tuple[str, dict]
+"""The kid and the claims of a token that we had signed."""
 REFUSALS = {"malformed": "Invalid Access Token",
             "signature": "Could not verify signature for Access Token",
             "issuer": "Could not verify signature for Access Token",
@@ -43,10 +45,11 @@ def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) 
     """The same for a call that changes nothing, in one query: the keys are those this process remembers, and if the
     pool has others by now, which the query tells, all is asked again.
     """
-    pool = readings.remembered_pool(call, _pool_id(call, access_token))
-    if pool is not None:
+    known = _remembered(call, access_token)
+    pool = known and readings.remembered_pool(call, _pool_of(known[1]))
+    if pool:
         try:
-            claims = _claims_in_scope(call, access_token, scope, pool)
+            claims = _claims_in_scope(call, access_token, scope, pool, known)
             found = readings.sign_in(call, claims.get("event_id"))
             if found is not None and found.user.pool.key_generation == pool.key_generation:
                 return _alive(call, claims, found)
@@ -56,8 +59,9 @@ def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) 
     return _alive(call, claims, readings.sign_in(call, claims.get("event_id")))
 
 
-def _claims_in_scope(call: Call, access_token: str, scope: str | None, pool: Pool | None = None) -> dict:
-    claims = verified_claims(call, access_token, pool)
+def _claims_in_scope(call: Call, access_token: str, scope: str | None, pool: Pool | None = None,
+                     known: Known | None = None) -> dict:
+    claims = verified_claims(call, access_token, pool, known)
     if scope and scope not in claims["scope"].split():
         raise not_authorized("Access Token does not have required scopes")
     return claims
@@ -73,17 +77,17 @@ def _alive(call: Call, claims: dict, sign_in):
     return sign_in
 
 
-def verified_claims(call: Call, access_token: str, pool: Pool | None = None) -> dict:
+def verified_claims(call: Call, access_token: str, pool: Pool | None = None, known: Known | None = None) -> dict:
     """The claims of an access token of one of our pools, checked by that pool's access key alone.
 
-    An ID token is signed by another key, so it can never pass for an access token. `pool`: the token's, where it is
-    known already.
+    An ID token is signed by another key, so it can never pass for an access token. `pool`: the token's, and `known`:
+    what is remembered of it, where they have been looked up already.
     """
     pool = pool or readings.pool(call, _pool_id(call, access_token))
     if pool is None:
         raise not_authorized("Could not verify signature for Access Token")
     try:
-        claims = _read(call, access_token, keys.public(call, pool, "access"))
+        claims = _read(call, access_token, keys.public(call, pool, "access"), known)
         jwt.hold(claims, issue.issuer(call, pool), call.now)
     except jwt.TokenRefused as refused:
         if refused.reason == "signature" and _is_id_token(call, pool, access_token):
@@ -94,13 +98,13 @@ def verified_claims(call: Call, access_token: str, pool: Pool | None = None) -> 
     return claims
 
 
-def _read(call: Call, token: str, public_keys: dict[str, object]) -> dict:
+def _read(call: Call, token: str, public_keys: dict[str, object], known: Known | None) -> dict:
     """The claims of a token that one of these keys signed.
 
     A signature that was right stays right, so it is checked once: remembered is the token's SHA-256, and a key that
     is published no more takes what it signed along. Whether the token still holds is asked every time.
     """
-    known = _remembered(call, token)
+    known = known or _remembered(call, token)
     if known is None or known[0] not in public_keys:
         known = jwt.read(token, public_keys)
         if len(call.tools.remembered_tokens) >= MOST_REMEMBERED:
@@ -109,7 +113,7 @@ def _read(call: Call, token: str, public_keys: dict[str, object]) -> dict:
     return known[1]
 
 
-def _remembered(call: Call, token: str) -> tuple[str, dict] | None:
+def _remembered(call: Call, token: str) -> Known | None:
     return call.tools.remembered_tokens.get(digest(token))
 
 
@@ -127,9 +131,13 @@ def _pool_id(call: Call, token: str) -> str:
         if len(token) > jwt.LONGEST:
             raise ValueError
         known = _remembered(call, token)
-        return POOL_ID.search((known[1] if known else _unproven(token))["iss"])[0]
+        return _pool_of(known[1] if known else _unproven(token))
     except (ValueError, LookupError, TypeError, RecursionError):
         raise invalid_access_token() from None
+
+
+def _pool_of(claims: dict) -> str:
+    return POOL_ID.search(claims["iss"])[0]
 
 
 def _unproven(token: str) -> dict:
