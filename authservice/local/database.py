@@ -1,7 +1,8 @@
 """Engine, session, column types, the two moments of a transaction, and the schema as a whole.
 
-Owns how SQLite and PostgreSQL are opened, when a write lock is taken, which schema is accepted, and copies. Does not
-own the tables (models/, migrations/) nor which call writes what (backend.py).
+Owns how SQLite and PostgreSQL are opened, which connections stay open between calls, when a write lock is taken, which
+schema is accepted, and copies. Does not own the tables (models/, migrations/), which call writes what (backend.py), nor
+how SQLite's lock is waited for (write_turns.py).
 
 A call first reads, hashes and signs without any lock; then `begin_writing` takes
 the lock, the call's claims and changes are written, and it commits. The drivers
