@@ -6,10 +6,9 @@ A wrong proof ends the exchange: a new guess needs a new SRP_A.
 import base64
 import binascii
 import hmac
-import uuid
 from datetime import timedelta
 
-from authservice.crypto import srp
+from authservice.crypto import ids, srp
 from authservice.errors import invalid_session, missing_parameter, wrong_credentials
 from authservice.local.accounts import directory, lockout, passwords, profile
 from authservice.local.authentication import next_step
@@ -35,7 +34,7 @@ def identity(call: Call, attempt: Attempt) -> tuple[str, bytes, int]:
     made_up = [call.vault.mac(f"srp {part}", f"{pool.id}/{whose}") for part in range(14)]
     is_address = profile.EMAIL.fullmatch(attempt.name) or profile.PHONE.fullmatch(attempt.name)
     named_otherwise = pool.username_attributes or (pool.alias_attributes and is_address)
-    as_uuid = str(uuid.UUID(bytes=made_up[0][:16], version=4))
+    as_uuid = ids.uuid4(made_up[0][:16])
     plain = attempt.name if pool.case_sensitive else attempt.name.casefold()
     user_id = user.username if user else as_uuid if named_otherwise else plain
     return user_id, made_up[1][:passwords.SALT_BYTES], int.from_bytes(b"".join(made_up[2:])) % srp.N
