@@ -119,9 +119,11 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
     bounds = f"-c statement_timeout={wait_ms} -c idle_in_transaction_session_timeout={wait_ms}"
     ours = {"connect_timeout": wait_seconds or UNBOUNDED_SECONDS, **KEEPALIVES}
     given = {name: value for name, value in ours.items() if name not in url.query}
-    given["options"] = f"{bounds} {url.query.get('options', '')}".strip()
-    engine = create_engine(url.difference_update_query(["options"]), isolation_level="AUTOCOMMIT", connect_args=given,
-                           **pool)
+    # psycopg's own prepared statements are off: with them, it drops all there are at each rollback, libpq.py's too.
+    given |= {"options": f"{bounds} {url.query.get('options', '')}".strip(), "client_encoding": "utf8",
+              "prepare_threshold": None}
+    engine = create_engine(url.difference_update_query(["options", "client_encoding"]), isolation_level="AUTOCOMMIT",
+                           connect_args=given, **pool)
 
     @event.listens_for(engine, "handle_error")
     def leave_a_server_that_only_reads(context) -> None:
@@ -134,7 +136,7 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
 _value_in = json.JSONDecoder().scan_once
 
 
-def _from_json(text: str):
+def from_json(text: str):
     """A value as SQLAlchemy has written it: of nothing but JSON, and whole, so that nobody need look what is around it."""
     return _value_in(text, 0)[0]
 
@@ -146,7 +148,7 @@ def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
     patience, turn = wait_seconds or UNBOUNDED_SECONDS, threading.Lock()
     connecting = {"timeout": patience, "isolation_level": None, "factory": write_turns.Connection}
-    engine = create_engine(url, connect_args=connecting, json_deserializer=_from_json, **pool)
+    engine = create_engine(url, connect_args=connecting, json_deserializer=from_json, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
@@ -223,11 +225,11 @@ def begin_writing(db: Session | Connection, lasting: bool = True) -> None:
     may be lost in one, though never by half, does not wait.
     """
     connection = db if isinstance(db, Connection) else db.connection()
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("BEGIN" if lasting else "BEGIN; SET LOCAL synchronous_commit = off")
-        return
     if not connection.in_transaction():
         connection.begin()  # SQLAlchemy's account of it; nothing is sent
+    if connection.dialect.name == "postgresql":
+        prepared.begin(connection, "BEGIN" if lasting else "BEGIN; SET LOCAL synchronous_commit = off")
+        return
     driver = connection.connection.driver_connection
     try:
         if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was

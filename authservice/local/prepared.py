@@ -1,13 +1,14 @@
 """Reading and writing by statements that are made once: the driver's own cursor, without SQLAlchemy's bookkeeping.
 
-Owns a statement's text and how values become Python's and the database's, once for each kind of database. Does not own
-the statements (readings.py and others) nor what an error means (availability.py). It takes half the time.
+Owns a statement's text and how values become Python's and the database's, on SQLite; libpq.py has the same of
+PostgreSQL. Does not own the statements (readings.py and others) nor what an error means (availability.py). It takes half
+the time.
 """
 
 from collections import namedtuple
 from collections.abc import Callable
-from contextlib import closing
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from importlib import import_module
 
 from sqlalchemy import Connection, Delete, Dialect, Executable, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +26,7 @@ def rows(connection: Connection, query: Select, values: dict) -> list[tuple]:
 
     On a connection that turns out to be gone it is SQLAlchemy's, which keeps account of that.
     """
-    found = _run(_reading(query, connection.dialect), connection, query, values)
+    found = _run(partial(_reading(query, connection.dialect), values), connection, query)
     return connection.execute(query, values).all() if found is None else found
 
 
@@ -34,16 +35,29 @@ def write(connection: Connection, statement: Insert | Update | Delete, values: d
 
     Of a new row every column that has a default is among them: none is filled in here.
     """
-    touched = _run(_writing(statement, tuple(values), connection.dialect), connection, statement, values)
+    touched = _run(partial(_writing(statement, tuple(values), connection.dialect), values), connection, statement)
     return connection.execute(statement, values).rowcount if touched is None else touched
 
 
-def _run(prepared: Callable, connection: Connection, statement: Executable, values: dict):
-    """What it gives; None where the connection is gone."""
+def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
+    """Write new rows whose values are texts, all in one go, within a transaction that has begun."""
+    texts = [list(row.values()) for row in rows]
+    if (connection.dialect.name != "postgresql"
+            or not _run(partial(_libpq().add, into.table.name, list(rows[0]), texts), connection, into)):
+        connection.execute(into, rows)
+
+
+def begin(connection: Connection, command: str) -> None:
+    """Begin a transaction on PostgreSQL, by this command."""
+    if not _run(partial(_libpq().run, command), connection, command):
+        connection.exec_driver_sql(command)
+
+
+def _run(run: Callable, connection: Connection, statement: Executable | str):
+    """What `run(driver's connection, what is kept of it)` gives; None where the connection is gone."""
     dialect, driven = connection.dialect, connection.connection
     try:
-        with closing(driven.cursor()) as cursor:
-            return prepared(cursor, values)
+        return run(driven.dbapi_connection, driven.info)
     except dialect.loaded_dbapi.Error as error:
         if getattr(error, "sqlstate", None) == READ_ONLY:
             connection.invalidate(error)
@@ -61,25 +75,8 @@ def wrapped(error: Exception, statement: str, dialect: Dialect, is_gone: bool = 
 
 @lru_cache(MOST)
 def _reading(query: Select, dialect: Dialect) -> Callable[..., list[tuple]]:
-    compiled = query.compile(dialect=dialect)
-    text, constants, order = str(compiled), compiled.params, compiled.positiontup
-    row = namedtuple("Row", query.selected_columns.keys())
-    processors = [column.type.dialect_impl(dialect).result_processor(dialect, None)
-                  for column in query.selected_columns]
-    converted = [(number, processor) for number, processor in enumerate(processors) if processor]
-
-    def run(cursor, values: dict) -> list[tuple]:
-        given = constants | values
-        cursor.execute(text, [given[name] for name in order] if order else given)
-        return [_converted(each) for each in cursor.fetchall()]
-
-    def _converted(each: tuple) -> tuple:
-        members = list(each)
-        for number, processor in converted:
-            members[number] = processor(members[number])
-        return row._make(members)
-
-    return run
+    find, make = _statement(query, dialect).rows, namedtuple("Row", query.selected_columns.keys())._make
+    return lambda values, driver, known: [make(each) for each in find(values, driver, known)]
 
 
 @lru_cache(MOST)
@@ -87,16 +84,46 @@ def _writing(statement: Insert | Update | Delete, names: tuple[str, ...], dialec
     compiled = statement.compile(dialect=dialect, column_keys=names)
     if compiled.insert_prefetch or compiled.update_prefetch:
         raise TypeError(f"{statement.table.name}: a column that has a default is not among the values")
-    text, order = str(compiled), compiled.positiontup
-    converted = {name: processor for name, parameter in compiled.binds.items()
-                 if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect))}
-    constants = {name: converted[name](value) if name in converted else value
-                 for name, value in compiled.params.items() if name not in names}
+    return _statement(statement, dialect, names).touched
 
-    def run(cursor, values: dict) -> int:
-        given = constants | {name: converted[name](value) if name in converted else value
-                             for name, value in values.items()}
-        cursor.execute(text, [given[name] for name in order] if order else given)
-        return cursor.rowcount
 
-    return run
+def _statement(statement: Executable, dialect: Dialect, given: tuple[str, ...] | None = None):
+    kind = _libpq().Statement if dialect.name == "postgresql" else _OnSQLite
+    return kind(statement, dialect, given)
+
+
+@cache
+def _libpq():
+    """Loaded where there is PostgreSQL: elsewhere nobody needs its driver."""
+    return import_module("authservice.local.libpq")
+
+
+class _OnSQLite:
+    """One statement, as libpq.Statement is one on PostgreSQL; the driver itself keeps it prepared."""
+
+    def __init__(self, statement: Executable, dialect: Dialect, given: tuple[str, ...] | None):
+        compiled = statement.compile(dialect=dialect, column_keys=given)
+        self._text, self._order = str(compiled), compiled.positiontup
+        self._into = {name: processor for name, parameter in compiled.binds.items()
+                      if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect))}
+        self._constants = compiled.params
+        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None)
+                   for column in getattr(statement, "selected_columns", ())]
+        self._out_of = [(number, reader) for number, reader in enumerate(readers) if reader]
+
+    def rows(self, values: dict, driver, known: dict) -> list[list]:
+        return [self._read(each) for each in self._run(values, driver).fetchall()]
+
+    def touched(self, values: dict, driver, known: dict) -> int:
+        return self._run(values, driver).rowcount
+
+    def _run(self, values: dict, driver):
+        given, into = self._constants | values, self._into
+        return driver.execute(self._text, [into[name](given[name]) if name in into else given[name]
+                                           for name in self._order])
+
+    def _read(self, row: tuple) -> list:
+        members = list(row)
+        for number, reader in self._out_of:
+            members[number] = reader(members[number])
+        return members

@@ -174,13 +174,13 @@ class Trail:
         with self._engine.connect() as connection:
             database.begin_writing(connection, lasting=False)  # a power cut takes what still waits, too
             try:
-                connection.execute(_INSERT, rows)
+                prepared.add(connection, _INSERT, rows)
             except IntegrityError:  # some are there: a commit whose answer was lost
                 connection.rollback()
                 ids = select(Event.id).where(Event.id.in_([row["id"] for row in rows]))
                 there = set(connection.scalars(ids))
                 if rest := [row for row in rows if row["id"] not in there]:
-                    connection.execute(_INSERT, rest)
+                    prepared.add(connection, _INSERT, rest)
             connection.commit()
 
     def _row(self, entry: events.Entry) -> dict:
