@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from authservice.local import database, prepared
-from authservice.local.models import ChallengeSession, Pool, SignIn, User
+from authservice.local.models import ChallengeSession, Event, Pool, SignIn, User
 
 BY_NAME = (select(*User.__table__.c, Pool.__table__.c.name).join(Pool.__table__, User.pool_id == Pool.id)
            .where(User.__table__.c.username == bindparam("username")))
@@ -57,7 +57,7 @@ def test_a_connection_that_is_gone_is_told_as_gone(pool, connection):
     assert failed.value.connection_invalidated
 
 
-SIGN_IN = insert(SignIn.__table__)
+SIGN_IN, EVENTS = insert(SignIn.__table__), insert(Event.__table__)
 SPEND = update(ChallengeSession).where(ChallengeSession.id == bindparam("session")).values(used=True)
 
 
@@ -99,6 +99,40 @@ def test_a_row_that_breaks_a_rule_is_sqlalchemys_integrity_error(pool, app_clien
         prepared.write(connection, SIGN_IN, values)
     assert not failed.value.connection_invalidated and "b" * 36 not in str(failed.value).split("DETAIL")[0]
     connection.rollback()
+
+
+def test_what_a_connection_has_prepared_outlasts_a_rollback_and_an_error(pool, connection):
+    pool.user("ann")
+    for _ in range(2):
+        assert len(prepared.rows(connection, BY_NAME, {"username": "ann"})) == 1
+        for _ in range(8):  # what is executed so often, psycopg would prepare too
+            connection.execute(text("SELECT id FROM users"))
+        database.begin_writing(connection)
+        assert prepared.write(connection, SPEND, {"session": b"x" * 32}) == 0
+        with pytest.raises((OperationalError, ProgrammingError)):
+            prepared.rows(connection, BROKEN, {})
+        connection.rollback()
+
+
+def test_many_new_rows_are_written_in_one_go_as_they_are(connection):
+    database.begin_writing(connection)
+    prepared.add(connection, EVENTS, events := [an_event(number) for number in range(300)])
+    connection.commit()
+    found = connection.execute(select(*map(Event.__table__.c.__getitem__, events[0])).order_by(Event.id)).all()
+    assert [row._asdict() for row in found] == events
+
+
+def test_of_many_new_rows_none_is_there_when_one_is_twice(connection):
+    database.begin_writing(connection)
+    with pytest.raises(IntegrityError) as failed:
+        prepared.add(connection, EVENTS, [an_event(1), an_event(2), an_event(1)])
+    connection.rollback()
+    assert not failed.value.connection_invalidated and connection.execute(select(Event.id)).all() == []
+
+
+def an_event(number: int) -> dict:
+    return {"id": f"{number:036}", "name": "SignUp", "user_id": None, "pool_id": "" if number % 2 else r"\N",
+            "record": "a tab\t, a line\r\n's end, a \\ and a \\., an é, a 𝄞, " + "long " * number}
 
 
 def user_of(pool, connection):
