@@ -44,14 +44,14 @@ UNLISTED_ERRORS = {"MissingAuthenticationTokenException", "SerializationExceptio
 KEYS = []
 generate_key = jwt.generate_key
 
-LONG_ROOMS = ("clients", "faults", "hosted", "scripts", "stories", "demo")
+LONG_ROOMS = ("scripts", "clients", "faults", "hosted", "tests", "stories", "demo")
 """Their files have few tests that take long: processes are started, browsers, clients in other languages."""
 
 
 def pytest_collection_modifyitems(items):
     """The long files first: in a run by several processes the short ones fill what is left at the end."""
     def place(item) -> int:
-        room = item.nodeid.split("/")[1]
+        room = item.path.parent.name
         return LONG_ROOMS.index(room) if room in LONG_ROOMS else len(LONG_ROOMS)
 
     items.sort(key=place)
