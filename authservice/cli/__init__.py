@@ -3,6 +3,7 @@
 Owns the words of the shell. Works on the same backend as the doors. The commands about the database are in database.py.
 """
 
+import gc
 import json
 import os
 import socket
@@ -48,6 +49,7 @@ def cli():
 
 def main():
     """The entry point of the command."""
+    gc.set_threshold(20_000)  # what is loaded now stays: to look for garbage in it would take a tenth of the start
     cli.main(prog_name="authservice")
 
 
