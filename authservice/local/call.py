@@ -24,6 +24,7 @@ from authservice.crypto import ids
 from authservice.crypto.passwords import Passwords
 from authservice.errors import CognitoError, Unavailable
 from authservice.local import database, prepared
+from authservice.local.believed import Believed
 from authservice.local.counters import Counters
 from authservice.local.database import Base
 from authservice.local.models import Event
@@ -71,6 +72,8 @@ class Tools:
     """Entered around what takes its time in a call, by its name; for the traces."""
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
+    believed_clients: Believed = field(default_factory=Believed)
+    """App clients that were looked at a moment ago, by id; for readings.py."""
     remembered_tokens: dict = field(default_factory=dict)
     """Access tokens found to be ours, by their SHA-256: (kid, claims); filled and judged by tokens/check.py."""
     remembered_documents: dict = field(default_factory=dict)
@@ -229,7 +232,7 @@ class Call:
                 self._write_everything()
 
     def _write_everything(self) -> None:
-        connection = self._connection
+        connection, may_change_settings = self._connection, bool(self._also or self._has_changed_rows)
         database.begin_writing(connection, self._is_lasting)
         for row in self._held:
             if "db" not in self.__dict__ or row not in self.db.new:
@@ -245,7 +248,11 @@ class Call:
         for model, values in self._inserts:
             prepared.write(connection, _insert(model), values)
         event = self.entry and not self.entry.kept and self.tools.trail.keep(connection, self.entry)
-        self._send_commit(event and (Event, event["id"]))
+        try:
+            self._send_commit(event and (Event, event["id"]))
+        finally:
+            if may_change_settings:
+                self.tools.believed_clients.forget()
         if event:
             self.entry.kept = event["record"]
         for action in self._afterwards:

@@ -1,9 +1,10 @@
-"""What a process remembers of pools and app clients is never older than the database, on any worker."""
+"""What a process remembers of pools and app clients is not older than the database; an app client for half a second."""
 
 import pytest
 
 from authservice.contract import ANONYMOUS, OPERATOR
-from authservice.local import readings
+from authservice.errors import CognitoError
+from authservice.local import believed, readings
 from authservice.local.backend import LocalBackend
 from authservice.local.operations import clients
 from tests.conftest import make_settings
@@ -41,16 +42,77 @@ def named(client: dict) -> dict:
     return {name: client[name] for name in ("UserPoolId", "ClientId")}
 
 
-def test_a_change_by_one_worker_holds_at_the_other_at_once(workers, client):
+@pytest.fixture
+def moments(monkeypatch) -> list[float]:
+    """The monotonic clock, in seconds; it stands until its last item is another."""
+    moments = [100.0]
+    monkeypatch.setattr(believed, "monotonic", lambda: moments[-1])
+    return moments
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """The ids of the app clients that the database was asked about."""
+    asked, one = [], readings._one
+
+    def noting(call, query, values):
+        asked.extend([values["client_id"]] if query is readings._CLIENT else [])
+        return one(call, query, values)
+
+    monkeypatch.setattr(readings, "_one", noting)
+    return asked
+
+
+def lives_for(worker, client: dict, hours: int) -> None:
+    """Change how long the access tokens live that this app client gets."""
+    worker.call("UpdateUserPoolClient", {**named(client), "AccessTokenValidity": hours,
+                                         "ExplicitAuthFlows": client["ExplicitAuthFlows"]}, OPERATOR)
+
+
+def test_a_change_holds_where_it_was_made_at_once_and_elsewhere_in_half_a_second(workers, client, moments):
     one, other = workers
-    token = tokens(one, client)["RefreshToken"]
-    assert tokens(other, client, REFRESH_TOKEN=token)["ExpiresIn"] == 3600
-    one.call("UpdateUserPoolClient", {**named(client), "AccessTokenValidity": 2,
-                                      "ExplicitAuthFlows": client["ExplicitAuthFlows"]}, OPERATOR)
-    assert tokens(other, client, REFRESH_TOKEN=token)["ExpiresIn"] == 7200
+    for hours in (2, 3):
+        tokens(one, client), tokens(other, client)
+        lives_for(one, client, hours)
+        assert tokens(one, client)["ExpiresIn"] == hours * 3600
+        moments.append(moments[-1] + 0.5)
+        assert tokens(other, client)["ExpiresIn"] == hours * 3600
 
 
-def test_an_app_client_made_anew_with_an_old_ones_id_is_not_the_old_one(workers, client):
+def test_for_half_a_second_the_database_is_not_asked_again(workers, client, moments, asked):
+    one, _ = workers
+    for moment in (0, 0.1, 0.49, 0.5, 0.9):
+        moments.append(100 + moment)
+        tokens(one, client)
+    assert asked == 2 * [client["ClientId"]]
+
+
+def test_a_sign_in_is_no_change_that_ends_belief_and_a_new_user_may_be_one(workers, client, moments, asked):
+    one, _ = workers
+    tokens(one, client)
+    one.call("AdminCreateUser", {"UserPoolId": client["UserPoolId"], "Username": "eve@example.com"}, OPERATOR)
+    tokens(one, client), tokens(one, client)
+    assert len(asked) == 2
+
+
+def test_what_was_looked_up_when_something_changed_is_not_believed():
+    known = believed.Believed()
+    before, _ = known.look(), known.forget()
+    before.saw("an id")
+    assert "an id" not in known
+    known.look().saw("an id")
+    assert "an id" in known
+
+
+def test_a_sign_in_at_an_app_client_that_another_worker_has_deleted_is_refused(workers, client, moments):
+    one, other = workers
+    tokens(other, client)
+    one.call("DeleteUserPoolClient", named(client), OPERATOR)
+    with pytest.raises(CognitoError, match="ResourceNotFoundException"):
+        tokens(other, client)
+
+
+def test_an_app_client_made_anew_with_an_old_ones_id_is_not_the_old_one(workers, client, moments):
     one, other = workers
     tokens(other, client)
     one.call("DeleteUserPoolClient", named(client), OPERATOR)
@@ -58,6 +120,7 @@ def test_an_app_client_made_anew_with_an_old_ones_id_is_not_the_old_one(workers,
                                               "ExplicitAuthFlows": client["ExplicitAuthFlows"]}
     one.run(lambda call: clients.new_client(call, call.db.get(readings.Pool, pool_id), request,
                                             client_id=client["ClientId"]) and None)
+    moments.append(100.5)
     assert tokens(other, client)["ExpiresIn"] == 3 * 3600
 
 
