@@ -154,7 +154,7 @@ def _member(name, shape, known, depth):
 
 
 @pytest.mark.parametrize("operation", PUBLIC + ADMIN)
-@bounds(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_json_body_makes_the_door_fail(door, operation, data):
     shape = service().operation(operation).input_shape
@@ -165,14 +165,14 @@ def test_no_json_body_makes_the_door_fail(door, operation, data):
     assert answer.status_code == 200 or refusal(answer)
 
 
-@bounds(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=200), operation=st.sampled_from(PUBLIC + ADMIN))
 def test_no_bytes_make_the_door_fail(door, operation, body):
     answer = door.post(operation, body, signed=True)
     assert answer.status_code == 200 or refusal(answer)
 
 
-@bounds(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@bounds(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(header=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"),
                       max_size=120),
        scheme=st.sampled_from(["", "AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256 Credential=", "Bearer "]))

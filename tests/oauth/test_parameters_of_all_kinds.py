@@ -202,7 +202,7 @@ def test_no_combination_breaks_an_endpoint_or_leads_astray(service, endpoint):
     names = st.sampled_from(NAMES[endpoint])
     offered = {**service.good, **OFFERED}
 
-    @settings(max_examples=40, **SETTINGS)
+    @settings(max_examples=20, **SETTINGS)
     @given(changed=st.dictionaries(names, VALUES, max_size=4), doubled=st.lists(st.tuples(names, VALUES), max_size=1),
            left_out=st.sets(names, max_size=1), beside=st.booleans())
     def ask(changed, doubled, left_out, beside):
@@ -219,7 +219,7 @@ def test_no_combination_breaks_an_endpoint_or_leads_astray(service, endpoint):
 def test_no_query_breaks_a_page_or_writes_on_it(service):
     names = st.sampled_from([*AUTHORIZE, *BESIDE])
 
-    @settings(max_examples=100, **SETTINGS)
+    @settings(max_examples=50, **SETTINGS)
     @given(path=st.sampled_from([*FORMS, *PLAIN]), changed=st.dictionaries(names, VALUES, max_size=3),
            doubled=st.lists(st.tuples(names, VALUES), max_size=1), signed_in=st.booleans())
     def ask(path, changed, doubled, signed_in):
@@ -234,7 +234,7 @@ def test_no_query_breaks_a_page_or_writes_on_it(service):
 def test_no_form_breaks_a_page_or_writes_on_it(service):
     names = st.sampled_from(FIELDS)
 
-    @settings(max_examples=100, **SETTINGS)
+    @settings(max_examples=50, **SETTINGS)
     @given(path=st.sampled_from([*FORMS, "/logout"]), typed=st.dictionaries(names, VALUES, max_size=5),
            doubled=st.lists(st.tuples(names, VALUES), max_size=1), signed_in=st.booleans(),
            csrf=st.one_of(st.none(), VALUES))
