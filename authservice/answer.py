@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from flask import Response
 
-JSON = ("Content-Type", "application/json")
+JSON = "application/json"
 
 
 class Answer(Response):
@@ -19,9 +19,10 @@ class Answer(Response):
 
     default_mimetype = None
 
-    def __init__(self, text: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()):
+    def __init__(self, text: str, status: int = 200, headers: Iterable[tuple[str, str]] = (), kind: str | None = JSON):
+        """`kind`: the Content-Type."""
         data = text.encode()
-        super().__init__([data], status)
+        super().__init__([data], status, content_type=kind)
         self.lines = [*headers, ("Content-Length", str(len(data)))]
 
     def get_wsgi_response(self, environ: dict) -> tuple:

@@ -27,7 +27,7 @@ LONGEST_BODY = 1024 * 1024
 PREFLIGHT_SECONDS = 172800
 NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
 LONGEST_HEADER = 2048
-EVERY_ANSWER = (("Content-Type", CONTENT_TYPE), ("Access-Control-Allow-Origin", "*"), ("Cache-Control", "no-store"),
+EVERY_ANSWER = (("Access-Control-Allow-Origin", "*"), ("Cache-Control", "no-store"),
                 ("Access-Control-Expose-Headers", "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date"))
 
 
@@ -160,4 +160,4 @@ def _refusal(refusal: CognitoError, request_id: str) -> Response:
 
 def _response(text: str, status: int, request_id: str) -> Response:
     g.request_id = request_id
-    return Answer(text, status, [("x-amzn-RequestId", request_id), *EVERY_ANSWER])
+    return Answer(text, status, [("x-amzn-RequestId", request_id), *EVERY_ANSWER], CONTENT_TYPE)

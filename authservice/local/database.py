@@ -85,8 +85,13 @@ class UTCDateTime(TypeDecorator):
     def process_result_value(self, value: datetime | None, dialect):
         return value and value.replace(tzinfo=timezone.utc)
 
+    def bind_processor(self, dialect):
+        """SQLite keeps a text, which is written and read here in one step each."""
+        if dialect.name == "sqlite":
+            return lambda value: value and value.astimezone(timezone.utc).isoformat(" ", "microseconds")[:-6]
+        return super().bind_processor(dialect)
+
     def result_processor(self, dialect, coltype):
-        """SQLite keeps a text, which is read here in one step."""
         if dialect.name == "sqlite":
             return lambda text: text and datetime.fromisoformat(text + "+00:00")
         return super().result_processor(dialect, coltype)

@@ -70,10 +70,11 @@ def back(redirect_uri: str, parameters: dict, state: str | None, issuer: str,
 
 def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> Response:
     """A response from Authlib's form of one."""
-    location = dict(headers).get("Location")
-    if location:
-        return Redirect(location, status)
-    return Answer(json.dumps(body) if isinstance(body, dict) else body, status, headers)
+    known = dict(headers)
+    if "Location" in known:
+        return Redirect(known["Location"], status)
+    kind = known.pop("Content-Type", None)
+    return Answer(json.dumps(body) if isinstance(body, dict) else body, status, known.items(), kind)
 
 
 def refusal(error: OAuth2Error | CognitoError) -> Response:

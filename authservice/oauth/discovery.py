@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flask import Response, g
 
-from authservice.answer import JSON, Answer
+from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.local.accounts import assurance
 from authservice.local.call import Call
@@ -62,9 +62,9 @@ def _answer(backend, pool_id: str, document: Callable[[Call, Pool], str]) -> Res
     if found is None:
         g.outcome = "ResourceNotFoundException"
         body = {"code": "BadRequest", "message": "The specified user pool does not exist."}
-        return Answer(json.dumps(body), 404, [JSON])
+        return Answer(json.dumps(body), 404)
     g.pool_id = pool_id
-    return Answer(found, headers=[JSON, ("Cache-Control", f"public, max-age={CACHED_SECONDS}")])
+    return Answer(found, headers=[("Cache-Control", f"public, max-age={CACHED_SECONDS}")])
 
 
 def _metadata(call: Call, pool: Pool) -> dict:

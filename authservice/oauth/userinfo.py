@@ -10,7 +10,7 @@ import json
 
 from flask import Response, g, request
 
-from authservice.answer import JSON, Answer
+from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError
 from authservice.local.accounts import profile
@@ -62,7 +62,7 @@ def _claims_of(call: Call, token: str) -> Response:
     if "openid" not in sign_in.scopes:
         return _refuse(*(NO_OPENID_STRICT if call.settings.strict_oidc else NO_OPENID))
     claims = strict_claims(sign_in) if call.settings.strict_oidc else cognito_claims(sign_in)
-    return Answer(json.dumps(claims), headers=[JSON])
+    return Answer(json.dumps(claims))
 
 
 def strict_claims(sign_in: SignIn) -> dict:
