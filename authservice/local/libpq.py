@@ -105,7 +105,10 @@ def _out_of_json(raw: bytes):
 
 
 def _into_text(value: str) -> bytes:
-    return str(value).encode()
+    """Refuses NUL, at which libpq would take a text to end: another text."""
+    if "\0" in value:
+        raise errors.DataError("a text with a NUL in it")
+    return value.encode()
 
 
 def _out_of_text(raw: bytes) -> str:

@@ -1,10 +1,11 @@
 """Reads and writes by the driver's own cursor do what SQLAlchemy's would, and fail as they do."""
 
+from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
 from sqlalchemy import bindparam, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from authservice.local import database, prepared
 from authservice.local.models import ChallengeSession, Event, Pool, SignIn, User
@@ -37,6 +38,17 @@ def test_inside_a_transaction_it_sees_what_is_not_committed(pool, connection):
     connection.exec_driver_sql("BEGIN")
     connection.execute(User.__table__.update().values(username="eve"))
     assert [row.username for row in prepared.rows(connection, BY_NAME, {"username": "eve"})] == ["eve"]
+    connection.rollback()
+
+
+def test_a_text_with_a_nul_in_it_is_no_shorter_one(pool, connection):
+    pool.user("ann")
+    with suppress(DataError):  # PostgreSQL has no such texts
+        assert prepared.rows(connection, BY_NAME, {"username": "ann\0"}) == []
+    with suppress(DataError):
+        database.begin_writing(connection)
+        prepared.add(connection, EVENTS, [{**an_event(1), "name": "Sign\0Up"}])
+        assert connection.execute(select(Event.name).where(Event.id == f"{1:036}")).scalar() == "Sign\0Up"
     connection.rollback()
 
 
