@@ -41,10 +41,11 @@ def write(connection: Connection, statement: Insert | Update | Delete, values: d
 
 def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
     """Write new rows whose values are texts, all in one go, within a transaction that has begun."""
-    texts = [list(row.values()) for row in rows]
-    if (connection.dialect.name != "postgresql"
-            or not _run(partial(_libpq().add, into.table.name, list(rows[0]), texts), connection, into)):
-        connection.execute(into, rows)
+    if connection.dialect.name == "postgresql":
+        texts = [list(row.values()) for row in rows]
+        if _run(partial(_libpq().add, into.table.name, list(rows[0]), texts), connection, into):
+            return
+    connection.execute(into, rows)
 
 
 def begin(connection: Connection, command: str) -> None:
