@@ -3,8 +3,8 @@
 Starts the service on an instance of its own and asks it everything at once: sign-ups, sign-ins by password and by SRP,
 wrong passwords, refreshes, GetUser, an administrator's look, sign-ins at the login pages for a code and its tokens. All
 the while it samples the memory of each worker, its open files and threads, the tables' rows and SQLite's journal. At
-the end it tells the growth a minute, and exits with 1 where memory grows beyond the bound, where an answer was none, or
-where `authservice db check` finds a fault. Nothing is left behind.
+the end it tells the growth a minute, and exits with 1 where memory grows beyond the bound, where an answer was none or
+too often 503, or where `authservice db check` finds a fault. Nothing is left behind.
 """
 
 import bootstrap  # first: it is what refuses an old Python
@@ -44,6 +44,8 @@ WARM_UP = 1 / 3
 """Part of the time after which growth counts: caches fill and allocators find their size."""
 BOUND, LEAST = 1.0, 10.0
 """Memory of a worker grows when it does so by more MB a minute, and by more MB in all: less is an allocator's mood."""
+MOST_TURNED_AWAY = 0.01
+"""Part of the answers that may be 503, as they are while a disk stands still."""
 ASKED = ("refresh", "password", "get-user", "admin-get-user", "user-info", "client-credentials")
 VICTIMS = 20
 """Users whose passwords are guessed."""
@@ -63,7 +65,8 @@ def main() -> int:
         return 130
     progress("")
     say(json.dumps(found, indent=2) if arguments.json else report(found))
-    return 1 if found["grows"] or found["faults"] else 0
+    too_often = found["turned_away"] > MOST_TURNED_AWAY * sum(found["asked"].values())
+    return 1 if found["grows"] or found["faults"] or too_often else 0
 
 
 def read_arguments() -> argparse.Namespace:
@@ -97,7 +100,8 @@ def run(arguments: argparse.Namespace) -> dict:
     measured = samples[-1]["seconds"] - warm(samples)[0]["seconds"]
     grows = any(each > BOUND and each * measured / 60 > LEAST for each in growth["memory_mb"])
     return {"minutes": arguments.minutes, "workers": arguments.workers, "asked": asked, "growth_a_minute": growth,
-            "grows": grows, "faults": faults, "samples": samples}
+            "turned_away": sum(each.turned_away for each in subject.world.connections), "grows": grows, "faults": faults,
+            "samples": samples}
 
 
 def load(subject: Subject, engine, folder: Path, seconds: float) -> tuple[dict[str, int], list[dict]]:
@@ -135,7 +139,8 @@ def requests(pool: world.World) -> dict[str, Iterator[bytes]]:
 
 
 def mixed(connections: list, kinds: dict[str, Iterator[bytes]], seconds: float) -> Counter:
-    """All kinds in turn for so long; an answer that is neither success nor the refusal of a wrong password ends it."""
+    """All kinds in turn for so long; an answer that is neither success nor the refusal of a wrong password ends it, as a
+    503 does that stays (generator.py)."""
     answered, until = Counter(), time.monotonic() + seconds
     names = itertools.cycle(kinds)
 
@@ -175,7 +180,8 @@ def slope(samples: list[dict], name: str) -> list[float]:
 
 def report(found: dict) -> str:
     first, last = found["samples"][0], found["samples"][-1]
-    lines = [f"{found['minutes']:g} minutes, {sum(found['asked'].values()):,} answers", "",
+    lines = [f"{found['minutes']:g} minutes, {sum(found['asked'].values()):,} answers, "
+             f"{found['turned_away']:,} times \"not now\" (503)", "",
              "worker   at first     at last    a minute, after the warm-up"]
     for place, each in enumerate(last["memory_mb"]):
         lines.append(f"{place + 1:<6} {first['memory_mb'][place]:8.1f} MB {each:8.1f} MB "

@@ -4,7 +4,9 @@ Owns sockets, the reading of answers, and the clock. It must cost little, for it
 library, no header parsed beyond what ends an answer, and its own CPU time is part of every figure. Does not know
 what the requests mean (operations.py).
 
-An answer counts only if its status is 200 and it holds the operation's proof, a few bytes that no refusal has.
+An answer counts only if its status is 200 and it holds the operation's proof, a few bytes that no refusal has. To a
+503, of a disk or a database that stood still, the same request is sent again, as clients do: the clock runs on, and
+each connection counts them.
 """
 
 import itertools
@@ -21,6 +23,9 @@ LEAD_IN = 0.2
 """Part of a measurement's time that runs before the clock: what is half done when it starts is half done at the end too."""
 SHOWN = 300
 """Bytes of a refusal that are shown."""
+TRIES = 10
+PAUSE_SECONDS = 0.2
+"""A request is sent so often while the answer is 503, with such pauses."""
 FEWEST = 3
 """A measurement goes on until so many answers have come, however slow they are."""
 
@@ -49,7 +54,9 @@ class Connection:
 
     def __init__(self, address: tuple[str, int]):
         self.address = address
-        self.received = b""
+        self.received = self.sent = b""
+        self.tries = self.turned_away = 0
+        """How often the present request was sent, and how many answers were 503 in all."""
         self.open()
 
     def open(self) -> None:
@@ -76,6 +83,21 @@ class Connection:
         while (answer := self.receive()) is None:
             pass
         return answer
+
+    def send(self, request: bytes) -> None:
+        """Send one request, whose answer is not waited for."""
+        self.sent, self.tries = request, 1
+        self.socket.sendall(request)
+
+    def sends_again(self, answer: bytes) -> bool:
+        """Whether the answer is "not now", and the same was therefore sent again."""
+        if answer[9:12] != b"503" or self.tries == TRIES:
+            return False
+        time.sleep(PAUSE_SECONDS)
+        self.turned_away += 1
+        self.tries += 1
+        self.socket.sendall(self.sent)
+        return True
 
     def receive(self) -> bytes | None:
         """Take what has arrived: the whole answer, or None while a part is missing."""
@@ -162,7 +184,7 @@ def _keep_asking(connections: list[Connection], requests: Iterator[bytes], answe
     with selectors.DefaultSelector() as selector:
         for connection, request in zip(connections, requests):
             selector.register(connection.socket, selectors.EVENT_READ, connection)
-            connection.socket.sendall(request)
+            connection.send(request)
         while selector.get_map():
             ready = selector.select(PATIENCE)
             if not ready:
@@ -172,11 +194,13 @@ def _keep_asking(connections: list[Connection], requests: Iterator[bytes], answe
                 answer = connection.receive()
                 if answer is None:
                     continue
-                request = next(requests, None) if answered(answer) else None
-                if request is None or connection.socket is not key.fileobj:
+                if connection.socket is not key.fileobj:  # the server closes each after an answer
                     selector.unregister(key.fileobj)
-                if request is None:
-                    continue
-                if connection.socket is not key.fileobj:
                     selector.register(connection.socket, selectors.EVENT_READ, connection)
-                connection.socket.sendall(request)
+                if connection.sends_again(answer):
+                    continue
+                request = next(requests, None) if answered(answer) else None
+                if request is None:
+                    selector.unregister(connection.socket)
+                else:
+                    connection.send(request)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from .generator import Connection, Refused, batch
+from .generator import TRIES, Connection, Refused, batch
 
 PASSWORD = "Correct-Horse-7-Battery"
 SCOPE = "bench/read"
@@ -153,12 +153,15 @@ def invite(world: World, number: int, progress: Callable[[int], None]) -> None:
 def sign_in_at_domain(world: World, name: str) -> str:
     """Sign in as a browser does: authorize, the form, the code, the token; gives the access token."""
     import requests
+    from requests.adapters import HTTPAdapter, Retry
+    not_now = Retry(TRIES, status_forcelist=[503], allowed_methods=None, raise_on_status=False)
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {"response_type": "code", "client_id": world.client_id, "redirect_uri": CALLBACK, "scope": "openid email profile",
              "code_challenge": challenge, "code_challenge_method": "S256"}
     with requests.Session() as browser:
         browser.trust_env = False
+        browser.mount("http://", HTTPAdapter(max_retries=not_now))
         form = _follow(browser, browser.get(f"{world.url}/oauth2/authorize?{urlencode(query)}", allow_redirects=False))
         action = re.search(r'<form[^>]* action="([^"]*)"', form.text)
         if action is None:

@@ -226,6 +226,16 @@ def test_every_form_of_an_answer_is_read_to_its_end(answering):
     assert answers == forms and load.answers == load.asked == 5
 
 
+def test_a_request_that_is_turned_away_for_now_is_sent_again_and_counted(answering, monkeypatch):
+    monkeypatch.setattr(generator, "PAUSE_SECONDS", 0.01)
+    away = http("503 Service Unavailable", b"{}")
+    connection = answering(GOOD, away, away, GOOD)
+    answers, load = generator.batch([connection], iter([b"GET / HTTP/1.1\r\n\r\n"] * 2), b'"is good"')
+    assert answers == [GOOD, GOOD] and load.asked == 2 and connection.turned_away == 2
+    with pytest.raises(generator.Refused, match="503"):
+        generator.batch([answering(away)], iter([b"GET / HTTP/1.1\r\n\r\n"]), b'"is good"')
+
+
 def test_connections_are_spread_evenly_over_the_workers_and_renewed_when_one_has_ended(tmp_path):
     port = processes.free_port()
     server = processes.Server([sys.executable, "-m", "scripts.measuring.empty_route", str(port), "2"], dict(os.environ),

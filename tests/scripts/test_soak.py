@@ -26,7 +26,8 @@ def soak(*command: str) -> tuple[int, dict]:
 
 def test_a_mixed_load_leaves_no_fault_and_everything_is_sampled():
     code, found = soak(sys.executable, "scripts/soak.py")
-    assert found["faults"] == [] and code == found["grows"]
+    assert found["faults"] == []
+    assert code == (found["grows"] or found["turned_away"] > 0.01 * sum(found["asked"].values()))
     assert all(found["asked"][kind] > 0 for kind in ("success", "refused", "srp", "code flow"))
     first, last = found["samples"][0], found["samples"][-1]
     assert all(len(last[name]) == 2 and min(last[name]) > 0 for name in ("memory_mb", "files", "threads"))
