@@ -7,7 +7,7 @@ import locale
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from authservice.crypto import srp
@@ -65,7 +65,7 @@ def test_the_group_is_rfc_3526_group_15_with_generator_2():
 def test_a_whole_exchange_gives_the_published_numbers():
     verifier = srp.verifier(POOL, USER, PASSWORD, SALT)
     assert hex_digest(verifier) == "ac9fabfb804c46b65666ee3f04844d48d54e438ec2349ad542565b806c169aaf"
-    b_public = srp.public_b(verifier, SERVER_SECRET)
+    b_public = (srp.K * verifier + pow(2, SERVER_SECRET, srp.N)) % srp.N  # of more bits than our own b has
     assert hex_digest(b_public) == "7babcdc0ef73f671f31fdaf8bb3de364771c5e66b70d45518a0a6704fc8aeeef"
     a_public = pow(2, CLIENT_SECRET, srp.N)
     assert hex_digest(a_public) == "a5d6aa11937b1a70316fbcfda94ac2b716e9acc681cbe90fdd3fc46f151bbe61"
@@ -167,9 +167,22 @@ def test_an_a_is_read_in_either_case_and_padded_or_not():
     assert srp.parse_public("2") == srp.parse_public("02") == 2
 
 
-def test_a_zero_b_is_refused():
+@given(verifier=st.integers(min_value=0, max_value=srp.N - 1), b=st.integers(min_value=1, max_value=2**256 - 1))
+@example(verifier=5, b=1)
+@example(verifier=5, b=0xFF << 248)
+@example(verifier=5, b=2**256 - 1)
+def test_b_is_published_as_the_formula_says(verifier, b):
+    assert srp.public_b(verifier, b) == (srp.K * verifier + pow(2, b, srp.N)) % srp.N
+
+
+def test_powers_of_g_are_kept_as_numbers_of_one_length():
+    assert {power.bit_length() // 64 for row in srp._powers_of_g() for power in row} == {3072 // 64}
+
+
+@pytest.mark.parametrize("b", [0, -1, 2**256])
+def test_a_b_of_no_bits_or_too_many_is_refused(b):
     with pytest.raises(ValueError):
-        srp.public_b(5, 0)
+        srp.public_b(5, b)
 
 
 @given(st.integers(min_value=0, max_value=2**3072))

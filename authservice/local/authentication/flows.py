@@ -68,7 +68,7 @@ def secure_remote_password(call: Call, client: AppClient, parameters: dict) -> d
         raise invalid_parameter(str(error)) from None
     lockout.refuse_locked(call, attempt.subject(call))
     user_id, salt, verifier = password_verifier.identity(call, attempt)
-    b = int.from_bytes(call.random(32)) | 1
+    b = int.from_bytes(call.random(srp.EXPONENT_BYTES)) | 1
     b_public = srp.public_b(verifier, b)
     block = base64.b64encode(call.random(256)).decode()
     attempt.details = {"a": f"{a_public:x}", "b": f"{b:x}", "B": f"{b_public:x}"}
