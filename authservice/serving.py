@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from queue import SimpleQueue
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -135,7 +136,7 @@ class Door:
 
     def __init__(self, app: Callable, places: int):
         self._app, self._number = app, places
-        self._places, self._long = threading.Semaphore(0), threading.Semaphore(LONG_ONES)
+        self._places, self._long = SimpleQueue(), threading.Semaphore(LONG_ONES)  # the quick kind, for every request
         self.waits: dict[int, float] = {}
         """Threads that wait for a body, and since when in monotonic seconds."""
         self.inside: set[int] = set()
@@ -145,17 +146,19 @@ class Door:
 
     def open(self) -> None:
         """Let requests in; until then they wait."""
-        self._places.release(self._number)
+        for _ in range(self._number):
+            self._places.put(None)
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         thread = threading.get_ident()
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             environ["wsgi.input"] = self._body(environ, thread)
         self.inside.add(thread)
+        self._places.get()
         try:
-            with self._places:
-                return self._app(environ, _last(start_response) if self.closing else start_response)
+            return self._app(environ, _last(start_response) if self.closing else start_response)
         finally:
+            self._places.put(None)
             self.inside.discard(thread)
 
     def _body(self, environ: dict, thread: int):
