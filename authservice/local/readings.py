@@ -12,11 +12,11 @@ on every worker; an app client alone, which nearly every call begins with, is be
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, exists, select
 
 from authservice.local import database
 from authservice.local.call import Call, digest
-from authservice.local.models import AppClient, ChallengeSession, Name, Pool, RefreshToken, SignIn, User
+from authservice.local.models import AppClient, ChallengeSession, Membership, Name, Pool, RefreshToken, SignIn, User
 
 MOST_REMEMBERED = 10_000
 """Pools and app clients that a process remembers; then it begins anew."""
@@ -24,8 +24,8 @@ MOST_REMEMBERED = 10_000
 Stamp = tuple
 """Which state a pool's row is in, or an app client's and its pool's: version and creation, for an id may come again."""
 
-_C, _P, _U, _S, _R, _N, _H = (model.__table__ for model in (AppClient, Pool, User, SignIn, RefreshToken, Name,
-                                                           ChallengeSession))
+_C, _P, _U, _S, _R, _N, _H, _M = (model.__table__ for model in (AppClient, Pool, User, SignIn, RefreshToken, Name,
+                                                               ChallengeSession, Membership))
 _POOL_STAMP = (_P.c.version.label("pool_version"), _P.c.created_at.label("pool_created_at"))
 _CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("client_created_at"), *_POOL_STAMP)
 
@@ -45,6 +45,8 @@ class UserRead(NamedTuple):
     created_at: datetime
     modified_at: datetime
     pool: Pool
+    in_groups: bool | None = None
+    """Whether he is in any; None where that was not looked up."""
 
 
 class UserSigningIn(NamedTuple):
@@ -67,6 +69,7 @@ class UserSigningIn(NamedTuple):
     mfa_methods: list
     mfa_preferred: str | None
     version: int
+    in_groups: bool
     pool: Pool
 
 
@@ -115,8 +118,11 @@ class RefreshTokenRead(NamedTuple):
     sign_in: SignInRead
 
 
-_USER = [_U.c[name].label(f"user_{name}") for name in UserRead._fields if name != "pool"]
-_SIGNING_IN = [_U.c[name].label(f"user_{name}") for name in UserSigningIn._fields if name != "pool"]
+_IN_GROUPS = exists().where(_M.c.user_id == _U.c.id).label("in_groups")
+"""Most users are in none, and a query for them all would find that out at the price of another one."""
+_USER = [_U.c[name].label(f"user_{name}") for name in UserRead._fields if name not in ("pool", "in_groups")]
+_SIGNING_IN = [_IN_GROUPS if name == "in_groups" else _U.c[name].label(f"user_{name}")
+               for name in UserSigningIn._fields if name != "pool"]
 _CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead._fields if name not in ("user", "client")]
 _SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead._fields if name not in ("user", "client")]
 _TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead._fields if name != "sign_in"]
@@ -142,7 +148,7 @@ _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_
                  .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
 _BY_EVENT = _with_user_and_client(select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S)
                                   ).where(_S.c.event_id == bindparam("event_id"))
-_BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_STAMP)
+_BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_STAMP, _IN_GROUPS)
                                   .join(_S, _S.c.id == _R.c.sign_in_id)).where(_R.c.id == bindparam("id"))
 
 
@@ -206,7 +212,7 @@ def sign_in(call: Call, event_id: str) -> SignInRead | None:
 
 def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
     found = _one(call, _BY_TOKEN, {"id": digest(token)})
-    its_sign_in = found and _sign_in(call, found[len(_TOKEN):])
+    its_sign_in = found and _sign_in(call, found[len(_TOKEN):-1], in_groups=found[-1])
     return its_sign_in and RefreshTokenRead(*found[:len(_TOKEN)], its_sign_in)
 
 
@@ -222,12 +228,12 @@ def _user(call: Call, found: tuple | None) -> UserRead | None:
     return its_pool and UserRead(*found[:len(_USER)], its_pool)
 
 
-def _sign_in(call: Call, found: tuple | None) -> SignInRead | None:
+def _sign_in(call: Call, found: tuple | None, in_groups: bool | None = None) -> SignInRead | None:
     if found is None:
         return None
     own, user, stamp = found[:len(_SIGN_IN)], found[len(_SIGN_IN):-len(_CLIENT_STAMP)], found[-len(_CLIENT_STAMP):]
     its_client = _remembered(call, AppClient, own[1], tuple(stamp))
-    return its_client and SignInRead(*own, UserRead(*user, its_client.pool), its_client)
+    return its_client and SignInRead(*own, UserRead(*user, its_client.pool, in_groups), its_client)
 
 
 def _remembered(call: Call, model, key: str, stamp: Stamp):

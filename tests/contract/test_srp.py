@@ -9,7 +9,8 @@ from sqlalchemy import select
 from authservice.crypto import srp as arithmetic
 from authservice.crypto.srp import N
 from authservice.local.models import User
-from tests.contract.guest import INVALID_SESSION, LOCKED, PASSWORD, SESSION_EXPIRED, SESSION_USED, WRONG, refused
+from tests.contract.guest import (INVALID_SESSION, LOCKED, PASSWORD, SESSION_EXPIRED, SESSION_USED, WRONG, claims,
+                                  refused)
 from tests.contract.srp_client import SrpClient, pad
 
 
@@ -22,6 +23,16 @@ def test_a_password_is_proven_without_being_sent(pool, app_client, clock):
     assert len(bytes.fromhex(parameters["SALT"].zfill(32))) == 16
     answer = srp.answer(clock.now)
     assert answer["ChallengeParameters"] == {} and "RefreshToken" in answer["AuthenticationResult"]
+
+
+def test_a_group_joined_between_the_two_steps_is_in_the_tokens(pool, app_client, clock):
+    pool.user()
+    pool.call("CreateGroup", GroupName="staff")
+    srp = SrpClient(app_client, "user-1", PASSWORD)
+    srp.begin()
+    pool.call("AdminAddUserToGroup", "user-1", GroupName="staff")
+    tokens = srp.answer(clock.now)["AuthenticationResult"]
+    assert claims(tokens["IdToken"])["cognito:groups"] == claims(tokens["AccessToken"])["cognito:groups"] == ["staff"]
 
 
 def test_a_client_with_a_secret_proves_both(pool, secret_client, clock):

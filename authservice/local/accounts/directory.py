@@ -188,8 +188,10 @@ GROUPS_OF = (select(Group.name, Group.role_arn, Group.precedence)
              .order_by(Group.precedence.is_(None), Group.precedence, Group.name))
 
 
-def groups_of(call: Call, user: User | UserRead) -> list[tuple]:
+def groups_of(call: Call, user: User | UserRead | UserSigningIn) -> list[tuple]:
     """(name, role_arn, precedence) of the user's groups, the lowest precedence number first, those without last."""
+    if getattr(user, "in_groups", None) is False:
+        return []
     return call.read(GROUPS_OF, {"user_id": user.id})
 
 
