@@ -10,9 +10,9 @@ libraries for what the RFCs do not say: g = 2, the padding rule, the key's label
 
 import hashlib
 import hmac
+import math
 import re
 from datetime import datetime, timezone
-from functools import cache
 from itertools import accumulate, repeat
 
 from gmpy2 import mpz, powmod, powmod_sec
@@ -29,7 +29,8 @@ N = int(
     16,
 )
 G = 2
-EXPONENT_BYTES = 32
+EXPONENT_BYTES, DIGIT = 32, 64
+"""Of b: its length, and the base in which its digits are read."""
 _LABEL = b"Caldera Derived Key"
 _LONGEST_PUBLIC = 770  # hex digits of pad(N): its 768, and the 00 that pad puts before a high first bit
 _PUBLIC = re.compile(r"[0-9a-fA-F]{1,%d}" % _LONGEST_PUBLIC)
@@ -84,25 +85,28 @@ def public_b(verifier: int, b: int) -> int:
     longer is a ValueError."""
     if not 0 < b < 1 << 8 * EXPONENT_BYTES:
         raise ValueError("b is not of 1 to 256 bits")
-    power = mpz(1)
-    for powers, byte in zip(_powers_of_g(), b.to_bytes(EXPONENT_BYTES, "little")):
-        power = power * powers[byte] % _N
+    power, left = mpz(1), b
+    for powers in _POWERS_OF_G:
+        power = power * powers[left % DIGIT] % _N
+        left //= DIGIT
     return int((K * verifier + power) % _N)
 
 
-@cache
 def _powers_of_g() -> list[list[mpz]]:
-    """g^(d·256^i) mod N for the i-th byte of an exponent and each value d of it: a power of g in 32 products, a
-    tenth of powmod_sec's time. Made when first asked for, in some 30 ms; 4 MB.
+    """g^(d·DIGIT^i) mod N for the i-th digit of an exponent and each value d of it: so a power of g is 43 products, in
+    an eighth of powmod_sec's time.
 
-    2N is added to each, so that all are numbers of one length and the time of a product does not tell the byte.
+    2N is added to each, so that all are numbers of one length and the time of a product does not tell the digit.
     """
     rows, base = [], mpz(G)
-    for _ in range(EXPONENT_BYTES):
-        row = list(accumulate(repeat(base, 255), lambda power, base: power * base % _N, initial=mpz(1)))
+    for _ in range(math.ceil(8 * EXPONENT_BYTES / math.log2(DIGIT))):
+        row = list(accumulate(repeat(base, DIGIT - 1), lambda power, base: power * base % _N, initial=mpz(1)))
         rows.append([power + 2 * _N for power in row])
         base = row[-1] * base % _N
     return rows
+
+
+_POWERS_OF_G = _powers_of_g()  # made in 10 ms, before workers are forked: they share its 1.3 MB
 
 
 def parse_public(text: str) -> int:
