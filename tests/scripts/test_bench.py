@@ -33,7 +33,8 @@ from measuring import crowd, generator, processes, world  # noqa: E402
 from measuring.operations import OPERATIONS  # noqa: E402
 
 NAMES = [each.name for each in OPERATIONS]
-QUICK = ["--seconds", "0.1", "--rounds", "1", "--users", "50", "--workers", "2"]
+QUICK = ["--seconds", "0.1", "--rounds", "1", "--users", "50", "--workers", "1"]
+BY_TWO = [*QUICK, "--workers", "2"]
 ENVIRONMENT = {**os.environ, **{f"AUTHSERVICE_{name.upper()}": str(value) for name, value in QUICK_HASHES.items()}}
 COMMAND = [sys.executable, str(ROOT / "scripts" / "bench.py")]
 WITH_ANOTHER_PASSWORD = """
@@ -60,7 +61,7 @@ def folders_left() -> list[Path]:
 def test_every_operation_is_measured_beside_its_limit():
     before = folders_left()
     # Settings of whoever runs it are not the measured service's: these would keep it from starting.
-    done = bench("--json", *QUICK, AUTHSERVICE_BACKEND="cognito", AUTHSERVICE_PORT="1", AUTHSERVICE_ACCESS_KEYS="a:b")
+    done = bench("--json", *BY_TWO, AUTHSERVICE_BACKEND="cognito", AUTHSERVICE_PORT="1", AUTHSERVICE_ACCESS_KEYS="a:b")
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and folders_left() == before
     found = json.loads(done.stdout)
@@ -86,7 +87,7 @@ def test_on_postgresql_the_table_shows_the_one_operation_asked_for_and_the_pool_
     assert len(rows) == 1
     assert re.fullmatch(r"  admin-get-user +[\d,]+ +[\d,]+  empty Flask route +\d+ %  \d+\.\.\d+ % +\d+ % +35 %  (met|missed)",
                         rows[0]), rows
-    assert "with 2 workers on PostgreSQL, 50 users" in done.stdout
+    assert "with 1 worker on PostgreSQL, 50 users" in done.stdout
     assert re.search(r"start to first answer +\d+\.\d\d s", done.stdout)
     assert re.search(r"load generator itself took \d+ % of the machine", done.stdout)
     with contextlib.closing(LocalBackend(make_settings(tmp_path, database_url=url))) as backend:
@@ -95,7 +96,7 @@ def test_on_postgresql_the_table_shows_the_one_operation_asked_for_and_the_pool_
 
 
 def test_a_wrong_password_fails_the_run():
-    done = bench(*QUICK, "--workers", "1", "--only", "password", command=[sys.executable, "-c", WITH_ANOTHER_PASSWORD])
+    done = bench(*QUICK, "--only", "password", command=[sys.executable, "-c", WITH_ANOTHER_PASSWORD])
     assert done.returncode == 1 and done.stdout == ""
     assert re.fullmatch(r"authservice: password: HTTP/1\.1 400 [^\n]*NotAuthorizedException[^\n]*\n", done.stderr)
 
@@ -103,7 +104,7 @@ def test_a_wrong_password_fails_the_run():
 def test_ctrl_c_stops_all_that_was_started():
     before = folders_left()
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([*COMMAND, *QUICK, "--rounds", "1000", "--only", "jwks"], cwd=ROOT, env=ENVIRONMENT,
+    process = subprocess.Popen([*COMMAND, *BY_TWO, "--rounds", "1000", "--only", "jwks"], cwd=ROOT, env=ENVIRONMENT,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     patience = threading.Timer(120, process.kill)

@@ -7,7 +7,7 @@ import sys
 from tests.scripts.test_bench import ENVIRONMENT
 from tests.services.server import ROOT
 
-QUICK = ["--minutes", "0.06", "--users", "100", "--workers", "2", "--json"]
+QUICK = ["--minutes", "0.06", "--users", "100", "--json"]
 LEAKING = """
 import sys
 sys.path.insert(0, "scripts")
@@ -25,7 +25,7 @@ def soak(*command: str) -> tuple[int, dict]:
 
 
 def test_a_mixed_load_leaves_no_fault_and_everything_is_sampled():
-    code, found = soak(sys.executable, "scripts/soak.py")
+    code, found = soak(sys.executable, "scripts/soak.py", "--workers", "2")
     assert found["faults"] == []
     assert code == (found["grows"] or found["turned_away"] > 0.01 * sum(found["asked"].values()))
     assert all(found["asked"][kind] > 0 for kind in ("success", "refused", "srp", "code flow"))
@@ -36,5 +36,5 @@ def test_a_mixed_load_leaves_no_fault_and_everything_is_sampled():
 
 
 def test_growing_memory_is_found():
-    code, found = soak(sys.executable, "-c", LEAKING)
+    code, found = soak(sys.executable, "-c", LEAKING, "--workers", "1")
     assert code == 1 and found["grows"]
