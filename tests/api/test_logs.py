@@ -114,11 +114,11 @@ def by_api(visitor: Visitor) -> tuple[str, str, str]:
     sign_in(WRONG)
     tokens = sign_in(PASSWORD)["AuthenticationResult"]
     key = call("associate_software_token", AccessToken=tokens["AccessToken"])["SecretCode"]
-    call("verify_software_token", AccessToken=tokens["AccessToken"], UserCode=visitor.totp(key, -30))
+    call("verify_software_token", AccessToken=tokens["AccessToken"], UserCode=visitor.totp(key, 0))
     call("set_user_mfa_preference", AccessToken=tokens["AccessToken"],
          SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True})
     answer = {"ClientId": app, "ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": sign_in(PASSWORD)["Session"]}
-    for code in (visitor.totp(key, 600), visitor.totp(key, 0)):
+    for code in (visitor.totp(key, 600), visitor.totp(key, 30)):  # a code counts once: the next one's turn
         call("respond_to_auth_challenge", **answer,
              ChallengeResponses={"USERNAME": "user-1", "SOFTWARE_TOKEN_MFA_CODE": code})
     call("initiate_auth", ClientId=app, AuthFlow="REFRESH_TOKEN_AUTH",

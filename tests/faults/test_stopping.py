@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from authservice import serving
+from authservice.connections import LAST_ANSWERS
 from tests.faults.site import QUICK, Site
 from tests.services import free_port
 from tests.services.server import Service, environment, running_service
@@ -95,9 +96,14 @@ def test_a_worker_that_stops_says_so_and_takes_nobody_whom_it_would_leave_unansw
         asking.connect()
         stack.enter_context(socket.create_connection(address))  # says nothing: the worker waits a moment
         service.process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
         while True:
-            asking.request("GET", "/healthz")
-            answer = asking.getresponse()
+            try:
+                asking.request("GET", "/healthz")
+                answer = asking.getresponse()
+            except ConnectionError:  # a guest whom a busy machine had wait longer than the worker did
+                assert time.monotonic() > told + LAST_ANSWERS
+                break
             assert answer.read() == b"ok\n"
             if answer.headers["Connection"] == "close":
                 break
