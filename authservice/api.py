@@ -53,7 +53,7 @@ def create(backend: Backend, settings: Settings, clock=utc_now) -> Blueprint:
         asked, known = request._get_current_object(), g._get_current_object()
         header, request_id = asked.environ.get, new_id()
         events.source.set(events.Source(header("REMOTE_ADDR"), header("HTTP_USER_AGENT"), request_id,
-                                        asked.content_length or 0))
+                                        body.announced(asked) or 0))
         try:
             operation = known.operation = _operation(contract, header("HTTP_X_AMZ_TARGET", ""))
             caller, members = read(asked, operation)

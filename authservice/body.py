@@ -15,13 +15,19 @@ SHORT_FORM = 8192
 """Bytes; a longer form is Werkzeug's, which knows what a door allows."""
 
 
+def announced(request: Request) -> int | None:
+    """Bytes of the body as its sender tells them, if he does."""
+    length = request.environ.get("CONTENT_LENGTH", "")
+    return int(length) if length.isdecimal() else None
+
+
 def short(request: Request, most: int) -> bytes | None:
     """The body, if it is announced with no more than `most` bytes and not read yet."""
-    length = request.environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal() or int(length) > most:
+    length = announced(request)
+    if length is None or length > most:
         return None
-    data = request.environ["wsgi.input"].read(int(length))
-    if len(data) < int(length):
+    data = request.environ["wsgi.input"].read(length)
+    if len(data) < length:
         raise ClientDisconnected()
     return data
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 MOST = 64
 """Statements there are; building them at every call instead would be slow, and show here."""
-
+MOST_ROWS = 64
+"""New rows of one statement on SQLite."""
 
 READ_ONLY = "25006"
 """SQLSTATE of a server that only reads: after a failover the connections that are still there lead to the wrong one."""
@@ -40,12 +41,11 @@ def write(connection: Connection, statement: Insert | Update | Delete, values: d
 
 
 def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
-    """Write new rows whose values are texts, all in one go, within a transaction that has begun."""
-    if connection.dialect.name == "postgresql":
-        texts = [list(row.values()) for row in rows]
-        if _run(partial(_libpq().add, into.table.name, list(rows[0]), texts), connection, into):
-            return
-    connection.execute(into, rows)
+    """Write new rows whose values are texts, many in one go, within a transaction that has begun."""
+    add = _libpq().add if connection.dialect.name == "postgresql" else _add_to_sqlite
+    texts = [list(row.values()) for row in rows]
+    if _run(partial(add, into.table.name, list(rows[0]), texts), connection, into) is None:
+        connection.execute(into, rows)
 
 
 def begin(connection: Connection, command: str) -> None:
@@ -97,6 +97,18 @@ def _statement(statement: Executable, dialect: Dialect, given: tuple[str, ...] |
 def _libpq():
     """Loaded where there is PostgreSQL: elsewhere nobody needs its driver."""
     return import_module("authservice.local.libpq")
+
+
+def _add_to_sqlite(table: str, columns: list[str], rows: list[list[str | None]], driver, known: dict) -> bool:
+    """After each statement Python's other threads get their turn, and this one has to wait for its next: so there are
+    few, and few different ones, for the driver keeps them."""
+    row = f"({', '.join('?' * len(columns))})"
+    while rows:
+        some = min(MOST_ROWS, 1 << len(rows).bit_length() - 1)
+        driver.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * some)}",
+                       [text for texts in rows[:some] for text in texts])
+        rows = rows[some:]
+    return True
 
 
 class _OnSQLite:
