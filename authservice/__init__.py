@@ -43,17 +43,20 @@ def create_app(settings: config.Settings | None = None, backend=None, shared: Pa
     tracer = tracing.open_tracer()
     backend = backend or build_backend(settings, tracer.part if tracer else nullcontext)
     app = Service(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = 4 * api.LONGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = api.LONGEST_READ
     app.extensions["authservice"] = backend
-    if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
     counted = figures.Figures(backend.load, shared)
     tellers = [counted.count, logs.tell]
     if tracer:
-        tracer.watch(app)
         tellers.append(tracer.tell)
-    watch.requests(app, *tellers)
-    app.register_blueprint(api.create(backend, settings, _clock_of(backend)))
+    watched = watch.Watch(*tellers)
+    watched.requests(app)
+    app.wsgi_app = api.Api(app.wsgi_app, backend, settings, watched, _clock_of(backend))
+    if tracer:
+        app.wsgi_app = tracer.around(app.wsgi_app)
+    if settings.trusted_proxies:  # of what they say, only where a guest is: our own address is a setting
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)
+    app.register_blueprint(api.create())
     app.register_blueprint(health.create(backend))
     app.register_blueprint(metrics.create(counted, _depth_of_outbox(backend), settings))
     if settings.backend == "local":
@@ -78,8 +81,6 @@ def create_app(settings: config.Settings | None = None, backend=None, shared: Pa
 
     @app.errorhandler(500)
     def bug(error) -> Response:
-        if request.path == "/":
-            return api.answer_bug(error)
         return Response("Something went wrong.\n", 500, content_type="text/plain")
 
     return app

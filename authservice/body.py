@@ -15,18 +15,18 @@ SHORT_FORM = 8192
 """Bytes; a longer form is Werkzeug's, which knows what a door allows."""
 
 
-def announced(request: Request) -> int | None:
+def announced(environ: dict) -> int | None:
     """Bytes of the body as its sender tells them, if he does."""
-    length = request.environ.get("CONTENT_LENGTH", "")
+    length = environ.get("CONTENT_LENGTH", "")
     return int(length) if length.isdecimal() else None
 
 
-def short(request: Request, most: int) -> bytes | None:
+def short(environ: dict, most: int) -> bytes | None:
     """The body, if it is announced with no more than `most` bytes and not read yet."""
-    length = announced(request)
+    length = announced(environ)
     if length is None or length > most:
         return None
-    data = request.environ["wsgi.input"].read(length)
+    data = environ["wsgi.input"].read(length)
     if len(data) < length:
         raise ClientDisconnected()
     return data
@@ -42,7 +42,7 @@ class FormRequest(Request):
             if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
                 data = b""
             elif environ.get("CONTENT_TYPE") == FORM:
-                data = short(self, SHORT_FORM)
+                data = short(environ, SHORT_FORM)
         if data is None:
             return super()._load_form_data()
         try:

@@ -41,7 +41,7 @@ def create(figures: Figures, depth: Callable[[], tuple[int, float]] | None, sett
             if not hmac.compare_digest(presented, f"Bearer {settings.metrics_token}".encode()):
                 abort(Response("The token is missing or wrong.\n", 401, {"WWW-Authenticate": 'Bearer realm="metrics"'},
                                content_type="text/plain"))
-        elif not this_machine.sent(request):
+        elif not this_machine.sent(request.environ):
             abort(Response("For this machine only; AUTHSERVICE_METRICS_TOKEN lets others read.\n", 403,
                            content_type="text/plain"))
 

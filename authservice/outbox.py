@@ -32,7 +32,7 @@ def create(backend, settings: Settings) -> Blueprint:
 
         And a proxy in front, which says so, brings guests who are not of this machine.
         """
-        if not this_machine.sent(request):
+        if not this_machine.sent(request.environ):
             abort(403, "The outbox answers only under this machine's own names.")
 
     @door.get("/outbox")

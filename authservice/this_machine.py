@@ -6,8 +6,6 @@ cannot be certain behind a proxy that hides itself, so the first lines of a star
 
 import re
 
-from flask import Request
-
 HOST = re.compile(r"(?P<name>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 NAMES = {"localhost", "127.0.0.1", "[::1]"}
 ADDRESSES = (None, "127.0.0.1", "::1")
@@ -16,13 +14,12 @@ PROXY_HEADERS = frozenset(("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FOR
 """As WSGI names them."""
 
 
-def sent(request: Request) -> bool:
-    """Whether a request came from this machine itself, from no other host and through no proxy.
+def sent(environ: dict) -> bool:
+    """Whether a request, as WSGI has it, came from this machine itself, from no other host and through no proxy.
 
     A page from anywhere can make a browser send requests to loopback: its Origin tells, and for a
     rebound DNS name the Host. A proxy tells by its headers, or by the HTTP/1.0 that some still speak.
     """
-    environ = request.environ
     old = environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
     return (environ.get("REMOTE_ADDR") in ADDRESSES and PROXY_HEADERS.isdisjoint(environ) and not old
             and is_ours(environ.get("HTTP_HOST", "")) and _origin_is_ours(environ.get("HTTP_ORIGIN")))

@@ -10,16 +10,18 @@ Source: OpenTelemetry's semantic conventions for HTTP servers and AWS calls; W3C
 
 import logging
 import os
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.util import Finalize
 
-from flask import Flask, g, request
-
 from authservice.contract import service
-from authservice.watch import METHODS, Seen
+from authservice.watch import OTHER, Seen, trace_id
 
 log = logging.getLogger(__name__)
 ASKED_FOR_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+
+CALLERS = {"traceparent": "HTTP_TRACEPARENT", "tracestate": "HTTP_TRACESTATE"}
+"""The headers by which a caller says of which trace a request is a part, as WSGI names them."""
 
 
 def open_tracer() -> "Tracer | None":
@@ -59,30 +61,30 @@ class Tracer:
             return nullcontext()
         return self._tracer.start_as_current_span(name)
 
-    def watch(self, app: Flask) -> None:
-        """Begin a span with each request, as a part of the caller's trace if there is one; end it with the request."""
+    def around(self, app: Callable) -> Callable:
+        """A WSGI app that begins a span with each request, as a part of the caller's trace if there is one, and ends it
+        when that is answered."""
+        def traced(environ: dict, start_response: Callable) -> Iterable[bytes]:
+            theirs = self._callers.extract({name: environ[header] for name, header in CALLERS.items() if header in environ})
+            span = self._tracer.start_span("request", theirs, self._trace.SpanKind.SERVER)
+            here = self._context.attach(self._trace.set_span_in_context(span, theirs))
+            known = trace_id.set(self._trace.format_trace_id(span.get_span_context().trace_id))
+            try:
+                return app(environ, start_response)
+            finally:
+                trace_id.reset(known)
+                self._context.detach(here)
+                span.end()
 
-        @app.before_request
-        def begin() -> None:
-            theirs = self._callers.extract(request.headers)
-            g.span = self._tracer.start_span("request", theirs, self._trace.SpanKind.SERVER)
-            g.trace_id = self._trace.format_trace_id(g.span.get_span_context().trace_id)
-            g.context = self._context.attach(self._trace.set_span_in_context(g.span, theirs))
-
-        @app.teardown_request
-        def end(error) -> None:
-            if "context" in g:
-                self._context.detach(g.pop("context"))
-                g.span.end()
+        return traced
 
     def tell(self, seen: Seen) -> None:
         """What is seen of a request, on its span."""
-        span = g.span
+        span = self._trace.get_current_span()
         if not span.is_recording():
             return
         span.update_name(seen.operation)
-        told = {"http.request.method": request.method if request.method in METHODS else "_OTHER",
-                "http.route": request.url_rule and request.url_rule.rule,
+        told = {"http.request.method": "_OTHER" if seen.method == OTHER else seen.method, "http.route": seen.route,
                 "http.response.status_code": seen.status, "authservice.pool": seen.pool,
                 "authservice.client": seen.client, "authservice.outcome": str(seen.outcome)}
         if seen.operation in service().operations:

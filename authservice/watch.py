@@ -9,6 +9,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from flask import Flask, Response, g, request
@@ -18,7 +19,11 @@ from authservice.crypto import ids
 
 ID = re.compile(r"([\w-]{1,30}_)?[\w+]{1,128}", re.ASCII)
 METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+OTHER = "other"
 """Any other is a guest's own word."""
+
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Of the request that is being answered, where there are traces."""
 
 
 class Seen(NamedTuple):
@@ -35,6 +40,8 @@ class Seen(NamedTuple):
     seconds: float
     trace_id: str | None = None
     """Of the span, where there is one."""
+    method: str = ""
+    route: str | None = None
 
 
 def new_id() -> str:
@@ -42,37 +49,41 @@ def new_id() -> str:
     return ids.uuid4(random.randbytes(16))
 
 
-def requests(app: Flask, *tellers: Callable[[Seen], None]) -> None:
-    """Tell of every request of the app when it is answered. A teller must not raise."""
+class Watch:
+    """Tells of every request when it is answered. A teller must not raise."""
 
-    @app.before_request
-    def begin() -> None:
-        g.began = time.perf_counter()
+    def __init__(self, *tellers: Callable[[Seen], None]):
+        self._tellers = tellers
+
+    def requests(self, app: Flask) -> None:
+        """Watch those of a Flask app."""
+        @app.before_request
+        def begin() -> None:
+            g.began = self.began()
+
+        @app.after_request
+        def look(response: Response) -> Response:
+            rule = request.url_rule
+            self.saw(g.__dict__, response.status_code, request.method, rule and rule.rule)
+            return response
+
+    def began(self) -> float:
+        """A request begins; gives the moment, for `known`."""
         about.set({})
+        return time.perf_counter()
 
-    @app.after_request
-    def look(response: Response) -> Response:
-        seen = _seen(g.__dict__, response.status_code)
-        for tell in tellers:
+    def saw(self, known: dict, status: int, method: str, route: str | None) -> None:
+        """A request is answered; `known` is what its door has noted."""
+        last, method = about.get(), method if method in METHODS else OTHER
+        seen = Seen(known.get("request_id") or new_id(),
+                    known.get("operation") or f"{method} {route or 'unknown path'}",
+                    _plausible(known.get("pool_id")) or last.get("pool"),
+                    _plausible(known.get("client_id")) or last.get("client"),
+                    known.get("outcome") or status, status,
+                    time.perf_counter() - known["began"] if "began" in known else 0.0,
+                    trace_id.get(), method, route)
+        for tell in self._tellers:
             tell(seen)
-        return response
-
-
-def _seen(known: dict, status: int) -> Seen:
-    # `known` is what the doors left in g.
-    last = about.get()
-    return Seen(known.get("request_id") or new_id(),
-                known.get("operation") or _route(),
-                _plausible(known.get("pool_id")) or last.get("pool"),
-                _plausible(known.get("client_id")) or last.get("client"),
-                known.get("outcome") or status, status,
-                time.perf_counter() - known["began"] if "began" in known else 0.0,
-                known.get("trace_id"))
-
-
-def _route() -> str:
-    method, rule = request.method, request.url_rule
-    return f"{method if method in METHODS else 'other'} {rule.rule if rule else 'unknown path'}"
 
 
 def _plausible(asked: str | None) -> str | None:
