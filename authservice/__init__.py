@@ -51,6 +51,9 @@ def create_app(settings: config.Settings | None = None, backend=None, shared: Pa
         tellers.append(tracer.tell)
     watched = watch.Watch(*tellers)
     watched.requests(app)
+    if settings.backend == "local":
+        from authservice.oauth.programs import Programs
+        app.wsgi_app = Programs(app.wsgi_app, backend, settings, watched)
     app.wsgi_app = api.Api(app.wsgi_app, backend, settings, watched, _clock_of(backend))
     if tracer:
         app.wsgi_app = tracer.around(app.wsgi_app)

@@ -30,7 +30,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "serving": {"connections"}, "connections": set(),
     "cognito": {"contract", "errors", "config", "watch"},
     "local": {"contract", "errors", "crypto", "config", "audit"},
-    "oauth": {"answer", "local", "browser", "errors", "config", "contract", "crypto", "audit", "watch"},
+    "oauth": {"answer", "body", "local", "browser", "errors", "config", "contract", "crypto", "audit", "watch"},
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 

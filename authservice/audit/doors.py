@@ -4,10 +4,11 @@ The names are those of Cognito's own trail; pages it does not have are named in 
 Source: Developer Guide, "Amazon Cognito logging in AWS CloudTrail"; its example Token_POST.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, g, request
-
 from werkzeug.exceptions import HTTPException
 
 from authservice.audit import events
@@ -34,37 +35,64 @@ MOST, LONGEST = 4, 256
 
 def watch(door: Blueprint, trail) -> None:
     """Record every request to this door's endpoints in `trail`, a local/trail.py Trail."""
+    record = Record(trail)
 
     @door.before_request
     def begin() -> None:
-        asked, known = request._get_current_object(), g._get_current_object()  # each look through a proxy takes its time
-        known.request_id = known.get("request_id") or new_id()
-        name, method = NAMES.get(asked.endpoint), asked.method
-        if name is None:
-            return
-        came = events.Source(asked.remote_addr, asked.environ.get("HTTP_USER_AGENT"), known.request_id)
-        events.source.set(came)
-        if trail.is_on and method != "OPTIONS":
-            events.under_way.set(events.PageEntry(
-                name if name == "Logout" else f"{name}_{method}", trail.clock(), came, parameters=_parameters(asked),
-                status=REDIRECTS.get(asked.endpoint, 200), is_read=method in ("GET", "HEAD")))
+        # Each look through a proxy takes its time.
+        record.begin(request._get_current_object(), g._get_current_object(), request.endpoint)
 
     @door.after_request
     def end(response: Response) -> Response:
-        entry = events.under_way.get()
-        if entry is not None:
-            known, entry.status = g._get_current_object(), response.status_code
-            if known.request_id != entry.source.request_id:
-                entry.source = entry.source._replace(request_id=known.request_id)
-            entry.about = {"pool": known.get("pool_id"), **about.get(), **entry.about}
-            outcome = known.get("outcome") or (entry.status >= 400 and entry.status)
-            if outcome:
-                entry.error = str(outcome), ""
-            trail.end(entry)
+        record.end(response, g._get_current_object())
         return response
 
     @door.teardown_request
     def forget(_) -> None:
+        record.forget()
+
+
+class Record:
+    """Requests, as they begin and end; `known` is what their door has noted, Flask's `g`."""
+
+    def __init__(self, trail):
+        self._trail = trail
+
+    @contextmanager
+    def request(self, asked: Request, known, endpoint: str) -> Iterator[None]:
+        """Within, this request is answered."""
+        self.begin(asked, known, endpoint)
+        try:
+            yield
+        finally:
+            self.forget()
+
+    def begin(self, asked: Request, known, endpoint: str | None) -> None:
+        known.request_id = known.get("request_id") or new_id()
+        name, method = NAMES.get(endpoint), asked.method
+        if name is None:
+            return
+        came = events.Source(asked.remote_addr, asked.environ.get("HTTP_USER_AGENT"), known.request_id)
+        events.source.set(came)
+        if self._trail.is_on and method != "OPTIONS":
+            events.under_way.set(events.PageEntry(
+                name if name == "Logout" else f"{name}_{method}", self._trail.clock(), came, parameters=_parameters(asked),
+                status=REDIRECTS.get(endpoint, 200), is_read=method in ("GET", "HEAD")))
+
+    def end(self, response: Response, known) -> None:
+        entry = events.under_way.get()
+        if entry is None:
+            return
+        entry.status = response.status_code
+        if known.request_id != entry.source.request_id:
+            entry.source = entry.source._replace(request_id=known.request_id)
+        entry.about = {"pool": known.get("pool_id"), **about.get(), **entry.about}
+        outcome = known.get("outcome") or (entry.status >= 400 and entry.status)
+        if outcome:
+            entry.error = str(outcome), ""
+        self._trail.end(entry)
+
+    def forget(self) -> None:
         events.under_way.set(None)
 
 

@@ -2,11 +2,10 @@
 
 Owns the protocol, one module an endpoint: authorize, token, userinfo, revoke, logout, discovery; server.py
 and grants.py bind Authlib to our tokens, clients.py authenticates app clients, pools.py knows which pool is
-meant. Does not own sign-in (hosted/), who sits at the browser (browser.py) or what is in a token
+meant, programs.py takes a shorter way to the busiest. Does not own sign-in (hosted/), who sits at the browser (browser.py) or what is in a token
 (local/tokens).
 """
 
-import json
 from collections.abc import Callable
 
 from authlib.oauth2.rfc6749 import OAuth2Error
@@ -17,16 +16,15 @@ from authservice.audit import doors
 from authservice.config import Settings
 from authservice.errors import CognitoError, Unavailable
 from authservice.oauth import answers, authorize, authorize_request, discovery, logout, revoke, token, userinfo
+from authservice.oauth.programs import LONGEST_BODY
 from authservice.watch import new_id
 
-LONGEST_BODY = 65_536
-"""Bytes of a form (S9)."""
 BY_BROWSER = {"oauth.authorize", "oauth.logout"}
 """Endpoints that people are sent to; the others are for programs, scripts of any origin among them (A10)."""
 
 
 def create(backend, settings: Settings) -> Blueprint:
-    """The endpoints on a LocalBackend."""
+    """The endpoints on a LocalBackend; the busiest of them programs.Programs answers before Flask does."""
     door = Blueprint("oauth", __name__)
 
     def route(path: str, name: str, view: Callable[..., Response], *methods: str) -> None:
@@ -73,6 +71,8 @@ def _not_now(refusal: Unavailable) -> Response:
     """The word that RFC 6749 section 4.1.2.1 has for it; to the app by redirect once it is known to be one."""
     if refuse_to_app := g.pop("refuse_to_app", None):
         return answers.Redirect(refuse_to_app(OAuth2Error(error="temporarily_unavailable")).location)
+    if request.endpoint not in BY_BROWSER:
+        return answers.not_now(refusal)
     answer = _say("temporarily_unavailable", refusal.status)
     answer.headers["Retry-After"] = str(refusal.retry_after)
     return answer
@@ -80,7 +80,6 @@ def _not_now(refusal: Unavailable) -> Response:
 
 def _say(error: str, status: int) -> Response:
     """What went wrong before or beside the protocol; nothing of how."""
-    g.outcome = error
     if request.endpoint in BY_BROWSER:
         return answers.Redirect(answers.error_page(error))
-    return Response(json.dumps({"error": error}), status, content_type="application/json")
+    return answers.failure(error, status)

@@ -9,11 +9,12 @@ from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error
-from flask import Response, g, request
+from flask import Response
 from werkzeug.urls import iri_to_uri
 
 from authservice.answer import Answer
-from authservice.errors import CognitoError
+from authservice.errors import CognitoError, Unavailable
+from authservice.oauth.asked import g, request
 
 COMMON = {"X-Content-Type-Options": "nosniff", "X-XSS-Protection": "1; mode=block", "X-Frame-Options": "DENY",
           "Referrer-Policy": "no-referrer"}
@@ -85,6 +86,19 @@ def refusal(error: OAuth2Error | CognitoError) -> Response:
                  OAuth2Error(described, error="server_error", status_code=error.status))
     g.outcome = error.error
     return response(*error())
+
+
+def failure(error: str, status: int) -> Response:
+    """What went wrong before or beside the protocol, for a program; nothing of how."""
+    g.outcome = error
+    return Answer(json.dumps({"error": error}), status)
+
+
+def not_now(refusal: Unavailable) -> Response:
+    """The word that RFC 6749 section 4.1.2.1 has for it, for a program."""
+    answer = failure("temporarily_unavailable", refusal.status)
+    answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
 
 
 def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:

@@ -7,7 +7,7 @@ Source: OpenID Connect Discovery 1.0, RFC 8414, RFC 9207; Developer Guide, "User
 import json
 from collections.abc import Callable
 
-from flask import Response, g
+from flask import Response
 
 from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
@@ -16,6 +16,7 @@ from authservice.local.call import Call
 from authservice.local.models import Pool
 from authservice.local.tokens import issue, keys
 from authservice.oauth import pools
+from authservice.oauth.asked import g
 
 CACHED_SECONDS = int(keys.JWKS_CACHED.total_seconds())
 """Of both documents; a rotation of keys waits until the last of these caches has run out."""

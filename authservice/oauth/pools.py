@@ -7,11 +7,10 @@ domain does, as at a Cognito domain: there an app client of another pool does no
 import re
 from urllib.parse import urlsplit
 
-from flask import g, request
-
 from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Domain, Pool
+from authservice.oauth.asked import g, request
 
 CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
 POOL_ID = re.compile(r"[\w-]+_[0-9a-zA-Z]+", re.ASCII)

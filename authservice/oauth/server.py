@@ -13,11 +13,11 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Error, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Response
-from flask import request as asked
 from werkzeug.datastructures import MultiDict
 
 from authservice.local.call import Call
 from authservice.oauth import answers, clients, pools
+from authservice.oauth.asked import request as asked
 from authservice.oauth.grants import GRANTS
 
 

@@ -8,7 +8,7 @@ Source: OpenID Connect Core section 5.3, RFC 6750; Developer Guide, "UserInfo en
 
 import json
 
-from flask import Response, g, request
+from flask import Response
 
 from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
@@ -18,6 +18,7 @@ from authservice.local.call import Call
 from authservice.local.models import SignIn
 from authservice.local.tokens import check, issue
 from authservice.oauth import answers, pools
+from authservice.oauth.asked import g, request
 
 BAD_REQUEST = (400, "invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
 BAD_TOKEN = (401, "invalid_token",
