@@ -4,7 +4,9 @@ Owns the binding between a row and its secrets. Does not own the cipher
 (crypto/seal.py) nor the key (a file in the instance folder, mode 0600).
 """
 
+import hashlib
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import inspect
 
@@ -17,6 +19,7 @@ class Vault:
 
     def __init__(self, sealer: Sealer):
         self._sealer = sealer
+        self._digests: WeakKeyDictionary[object, tuple[bytes, bytes]] = WeakKeyDictionary()
 
     def keep(self, row, column: str, secret: str | bytes) -> None:
         """Seal a secret into a column. The row's primary key must be set already."""
@@ -30,6 +33,15 @@ class Vault:
     def read(self, row, column: str) -> bytes:
         """Open a sealed column; raises ValueError when it was copied from elsewhere or changed."""
         return self._sealer.open(getattr(row, column), _place(row, column))
+
+    def digest(self, row, column: str) -> bytes:
+        """SHA-256 of what a sealed column holds, to be compared with a long random secret. It is opened once for as long
+        as somebody remembers the row."""
+        sealed = getattr(row, column)
+        known = self._digests.get(row)
+        if known is None or known[0] is not sealed:
+            self._digests[row] = known = sealed, hashlib.sha256(self.read(row, column)).digest()
+        return known[1]
 
     def read_text(self, row, column: str) -> str:
         return self.read(row, column).decode()

@@ -7,6 +7,7 @@ Source: RFC 6749 sections 2.3 and 3.2.1; Developer Guide, "Token endpoint".
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
 from urllib.parse import unquote
@@ -130,5 +131,5 @@ def knows_secret(call: Call, client: AppClient, given: str | None) -> bool:
     """Whether `given` is one of the client's secrets, or None for a client without; in constant time."""
     if not client.secrets:
         return given is None
-    return any([hmac.compare_digest(call.vault.read(secret, "secret"), (given or "").encode())
-                for secret in client.secrets])
+    offered = hashlib.sha256((given or "").encode()).digest()
+    return any([hmac.compare_digest(call.vault.digest(secret, "secret"), offered) for secret in client.secrets])
