@@ -21,6 +21,11 @@ def announced(environ: dict) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
+def is_there(environ: dict) -> bool:
+    """Whether anything is announced, or comes without."""
+    return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+
+
 def short(environ: dict, most: int) -> bytes | None:
     """The body, if it is announced with no more than `most` bytes and not read yet."""
     length = announced(environ)
@@ -39,7 +44,7 @@ class FormRequest(Request):
         known, environ = self.__dict__, self.environ
         data = None
         if not known.keys() & {"form", "stream", "_cached_data"}:
-            if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
+            if not is_there(environ):
                 data = b""
             elif environ.get("CONTENT_TYPE") == FORM:
                 data = short(environ, SHORT_FORM)

@@ -20,7 +20,7 @@ MAY_IMPORT = {  # the room's own modules besides
     "figures": {"config", "contract", "watch"}, "metrics": {"config", "figures", "health", "this_machine"},
     "tracing": {"contract", "watch"},
     "browser": {"contract", "errors"},
-    "audit": {"contract", "errors", "watch"},
+    "audit": {"body", "contract", "errors", "watch"},
     "hosted": {"contract", "errors", "browser", "audit", "watch"},
     "this_machine": set(), "worker": {"config", "create_app", "figures", "hosted", "metrics", "oauth", "outbox", "tracing"},
     "answer": set(), "body": set(),

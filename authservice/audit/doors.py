@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from authservice import body
 from authservice.audit import events
 from authservice.audit.redaction import HIDDEN
 from authservice.contract import about
@@ -99,7 +100,8 @@ class Record:
 def _parameters(asked: Request) -> dict[str, list[str]]:
     """The parameters of address and body that we know by name; what may be shown of them."""
     try:
-        given = [*asked.form.lists(), *(asked.args.lists() if asked.query_string else ())]
+        given = [*(asked.form.lists() if body.is_there(asked.environ) else ()),
+                 *(asked.args.lists() if asked.query_string else ())]
     except HTTPException:  # a body that is refused anyway
         return {}
     return {name: [_shown(name, value) for value in values[:MOST]] for name, values in given if name in KNOWN}

@@ -43,7 +43,7 @@ def id_of_host(call: Call) -> str | None:
 
 
 def _prefix(call: Call) -> str | None:
-    match = PREFIX_HOST.fullmatch(request.host.lower())
+    match = PREFIX_HOST.fullmatch(request.environ.get("HTTP_HOST", "").lower())
     if match is None or match["name"] == urlsplit(call.settings.public_url).hostname:
         return None
     return match["prefix"]

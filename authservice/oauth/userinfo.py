@@ -10,6 +10,7 @@ import json
 
 from flask import Response
 
+from authservice import body
 from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError
@@ -44,10 +45,13 @@ def answer(backend) -> Response:
 
 def _bearer() -> str | None:
     """The token of the header or of a posted form: of one of them, and never of the address (T11)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    asked = request._get_current_object()  # each look through the proxy takes its time, and so does each empty form
+    scheme, _, token = asked.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = [token.strip()] if scheme.lower() == "bearer" else []
-    given += request.form.getlist("access_token")
-    return given[0] if len(given) == 1 and given[0] and "access_token" not in request.args else None
+    given += asked.form.getlist("access_token") if body.is_there(asked.environ) else []
+    if asked.query_string and "access_token" in asked.args:
+        return None
+    return given[0] if len(given) == 1 and given[0] else None
 
 
 def _tries() -> bool:
