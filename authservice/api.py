@@ -65,7 +65,7 @@ def create() -> Blueprint:
     return door
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The answer to a call."""
 
     status: int
@@ -98,7 +98,7 @@ class Api:
         start_response(_line(status), headers)
         return [text]
 
-    def _answer(self, environ: dict, known: dict) -> Answer:
+    def _answer(self, environ: dict, known: dict) -> Reply:
         """Run the call; `known` is what may be told of it."""
         header = environ.get
         events.source.set(events.Source(header("REMOTE_ADDR"), header("HTTP_USER_AGENT"), known["request_id"],
@@ -184,7 +184,7 @@ def _refuse_strangers(environ: dict) -> None:
                            "only; set AUTHSERVICE_ACCESS_KEYS to allow others.")
 
 
-def _refusal(refusal: CognitoError, known: dict) -> Answer:
+def _refusal(refusal: CognitoError, known: dict) -> Reply:
     known["outcome"] = refusal.code
     member = "Message" if refusal.code == "SerializationException" else "message"
     told = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
@@ -197,9 +197,9 @@ def _refusal(refusal: CognitoError, known: dict) -> Answer:
     return answer
 
 
-def _answered(status: int, text: str, known: dict) -> Answer:
+def _answered(status: int, text: str, known: dict) -> Reply:
     data = text.encode()
-    return Answer(status, [("x-amzn-RequestId", known["request_id"]), *EVERY_ANSWER, ("Content-Length", str(len(data)))], data)
+    return Reply(status, [("x-amzn-RequestId", known["request_id"]), *EVERY_ANSWER, ("Content-Length", str(len(data)))], data)
 
 
 @lru_cache

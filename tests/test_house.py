@@ -34,7 +34,7 @@ MAY_IMPORT = {  # the room's own modules besides
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
-ONLY_IN = {"flask": {"__init__", "answer", "body", "api", "browser", "hosted", "oauth", "outbox", "this_machine", "cli", "watch", "health", "metrics", "tracing",
+ONLY_IN = {"flask": {"__init__", "answer", "body", "api", "browser", "hosted", "oauth", "outbox", "cli", "watch", "health", "metrics",
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
