@@ -4,8 +4,6 @@ The names are those of Cognito's own trail; pages it does not have are named in 
 Source: Developer Guide, "Amazon Cognito logging in AWS CloudTrail"; its example Token_POST.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, g, request
@@ -58,15 +56,6 @@ class Record:
 
     def __init__(self, trail):
         self._trail = trail
-
-    @contextmanager
-    def request(self, asked: Request, known, endpoint: str) -> Iterator[None]:
-        """Within, this request is answered."""
-        self.begin(asked, known, endpoint)
-        try:
-            yield
-        finally:
-            self.forget()
 
     def begin(self, asked: Request, known, endpoint: str | None) -> None:
         known.request_id = known.get("request_id") or new_id()

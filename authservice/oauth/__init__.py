@@ -41,7 +41,7 @@ def create(backend, settings: Settings) -> Blueprint:
 
     door.before_request(_begin)
     doors.watch(door, backend.trail)
-    door.after_request(lambda answer: answers.dress(answer, settings.hsts,
+    door.after_request(lambda answer: answers.dress(answer, request.method, g.request_id, settings.hsts,
                                                     open_to_scripts=request.endpoint not in BY_BROWSER))
     door.register_error_handler(OAuth2Error, answers.refusal)
     door.register_error_handler(CognitoError, _refuse)

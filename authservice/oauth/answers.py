@@ -101,12 +101,12 @@ def not_now(refusal: Unavailable) -> Response:
     return answer
 
 
-def dress(answer: Response, hsts: bool, open_to_scripts: bool) -> Response:
+def dress(answer: Response, method: str, request_id: str, hsts: bool, open_to_scripts: bool) -> Response:
     """Add the headers every answer has; whether it may be cached an endpoint may have said itself."""
     ours = isinstance(answer, Answer)
     may_be_cached = "Cache-Control" in (dict(answer.lines) if ours else answer.headers)
-    further = [("x-amz-cognito-request-id", g.request_id),
-               *_common(hsts, open_to_scripts, request.method == "OPTIONS", may_be_cached)]
+    further = [("x-amz-cognito-request-id", request_id),
+               *_common(hsts, open_to_scripts, method == "OPTIONS", may_be_cached)]
     (answer.lines if ours else answer.headers).extend(further)
     return answer
 

@@ -4,8 +4,6 @@ They are Flask's own where it answers; where programs.py does, they are of a req
 that work for both take them from here.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flask import Flask
@@ -18,26 +16,17 @@ from authservice.body import FormRequest
 Notes = Flask.app_ctx_globals_class
 """What Flask's `g` is."""
 
-_alone: ContextVar[tuple[FormRequest, Notes] | None] = ContextVar("alone", default=None)
-
-
-@contextmanager
-def alone(request: FormRequest, notes: Notes) -> Iterator[None]:
-    """Within, this request is answered without Flask."""
-    before = _alone.set((request, notes))
-    try:
-        yield
-    finally:
-        _alone.reset(before)
+alone: ContextVar[tuple[FormRequest, Notes] | None] = ContextVar("alone", default=None)
+"""The request that is answered without Flask, if one is."""
 
 
 def _request() -> FormRequest:
-    here = _alone.get()
+    here = alone.get()
     return here[0] if here else flasks_request._get_current_object()
 
 
 def _notes() -> Notes:
-    here = _alone.get()
+    here = alone.get()
     return here[1] if here else flasks_g._get_current_object()
 
 

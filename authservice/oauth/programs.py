@@ -53,11 +53,16 @@ class Programs:
         request, notes = FormRequest(environ), asked.Notes()
         request.max_content_length = request.max_form_memory_size = LONGEST_BODY
         notes.began, notes.request_id = self._watch.began(), new_id()
-        with asked.alone(request, notes), self._record.request(request, notes, endpoint):
-            response = answers.dress(self._answer(view, names), self._hsts, open_to_scripts=True)
+        before = asked.alone.set((request, notes))
+        try:
+            self._record.begin(request, notes, endpoint)
+            response = answers.dress(self._answer(view, names), method, notes.request_id, self._hsts, open_to_scripts=True)
             self._record.end(response, notes)
             self._watch.saw(notes.__dict__, response.status_code, method, route)
             return response(environ, start_response)
+        finally:
+            self._record.forget()
+            asked.alone.reset(before)
 
     def _answer(self, view: Callable[..., Response], names: dict) -> Response:
         try:
