@@ -132,7 +132,7 @@ class Api:
         if self._contract.is_public(operation):
             return Caller("anonymous", address=environ.get("REMOTE_ADDR"))
         if self._secrets:
-            asked = Request(environ)
+            asked = Request(environ, populate_request=False)
             try:
                 key = sigv4.verify(asked.method, asked.path, asked.query_string.decode(), dict(asked.headers),
                                    data, self._secrets.get, self._clock())
@@ -158,7 +158,7 @@ def _body(environ: dict) -> bytes:
     try:
         data = body.short(environ, LONGEST_BODY)
         if data is None:
-            asked = Request(environ)
+            asked = Request(environ, populate_request=False)
             asked.max_content_length = LONGEST_READ
             data = asked.get_data()
     except RequestEntityTooLarge:

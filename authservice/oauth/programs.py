@@ -50,7 +50,7 @@ class Programs:
             return self._others(environ, start_response)
         endpoint, view = found
         names = {"pool_id": of_a_pool["pool_id"]} if of_a_pool else {}
-        request, notes = FormRequest(environ), asked.Notes()
+        request, notes = FormRequest(environ, populate_request=False), asked.Notes()
         request.max_content_length = request.max_form_memory_size = LONGEST_BODY
         notes.began, notes.request_id = self._watch.began(), new_id()
         before = asked.alone.set((request, notes))
