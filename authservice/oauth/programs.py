@@ -28,9 +28,11 @@ ENDPOINTS = {
     "POST /oauth2/token": ("oauth.token", token.answer),
     "POST /oauth2/revoke": ("oauth.revoke", revoke.answer),
     "GET /oauth2/userInfo": ("oauth.userinfo", userinfo.answer),
-    "POST /oauth2/userInfo": ("oauth.userinfo", userinfo.answer),
-    "GET /<pool_id>/.well-known/jwks.json": ("oauth.jwks", discovery.jwks),
-    "GET /<pool_id>/.well-known/openid-configuration": ("oauth.configuration", discovery.configuration)}
+    "POST /oauth2/userInfo": ("oauth.userinfo", userinfo.answer)}
+DOCUMENTS = {
+    "GET /.well-known/jwks.json": ("oauth.jwks", discovery.jwks),
+    "GET /.well-known/openid-configuration": ("oauth.configuration", discovery.configuration)}
+"""Those of a pool, whose id stands before."""
 OF_A_POOL = re.compile(r"/(?P<pool_id>[\w-]{1,128})(?P<document>/\.well-known/[a-z.-]+)", re.ASCII)
 
 
@@ -43,13 +45,14 @@ class Programs:
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        of_a_pool = OF_A_POOL.fullmatch(path)
-        route = f"/<pool_id>{of_a_pool['document']}" if of_a_pool else path
-        found = ENDPOINTS.get(f"{method} {route}")
+        if of_a_pool := OF_A_POOL.fullmatch(path):
+            found, names = DOCUMENTS.get(f"{method} {of_a_pool['document']}"), {"pool_id": of_a_pool["pool_id"]}
+            route = f"/<pool_id>{of_a_pool['document']}"
+        else:
+            found, names, route = ENDPOINTS.get(f"{method} {path}"), {}, path
         if found is None:
             return self._others(environ, start_response)
         endpoint, view = found
-        names = {"pool_id": of_a_pool["pool_id"]} if of_a_pool else {}
         request, notes = FormRequest(environ, populate_request=False), asked.Notes()
         request.max_content_length = request.max_form_memory_size = LONGEST_BODY
         notes.began, notes.request_id = self._watch.began(), new_id()

@@ -84,7 +84,7 @@ def test_a_rotation_is_noticed_by_nobody(provider):
     assert len(document(provider, "jwks.json")["keys"]) == 2
 
 
-@pytest.mark.parametrize("pool_id", ["us-east-1_unknown00", "x", "a'b", "é", "%00", "..", "x" * 300])
+@pytest.mark.parametrize("pool_id", ["us-east-1_unknown00", "x", "<pool_id>", "a'b", "é", "%00", "..", "x" * 300])
 @pytest.mark.parametrize("name", ["openid-configuration", "jwks.json"])
 def test_an_unknown_pool_has_no_documents(provider, pool_id, name):
     response = provider.get(f"/{pool_id}/.well-known/{name}")
