@@ -158,6 +158,8 @@ def test_a_code_asked_for_again_confirms_once_the_mail_server_is_back(sending, c
         clock.now += delivery.CLAIM
         delivery.Courier(again).deliver_due()
         codes = [re.search(r"\d{6}", mail.message.get_body(["plain"]).get_content())[0] for mail in back.messages]
-        assert len(codes) == 2 and codes[1] == lost, "the message that the hanging server had in hand comes late"
+        # The one that the hanging server had in hand comes late, unless its courier gave it back before it was stopped.
+        assert len(codes) == 2 and codes.count(lost) == 1
+        codes.remove(lost)
         client.confirm("user-0", codes[0])
         assert client.pool.status("user-0") == "CONFIRMED"
