@@ -2,8 +2,8 @@
 
 Owns the protocol, one module an endpoint: authorize, token, userinfo, revoke, logout, discovery; server.py
 and grants.py bind Authlib to our tokens, clients.py authenticates app clients, pools.py knows which pool is
-meant, programs.py takes a shorter way to the busiest. Does not own sign-in (hosted/), who sits at the browser (browser.py) or what is in a token
-(local/tokens).
+meant, programs.py takes a shorter way to the busiest. Does not own sign-in (hosted/), who sits at the browser
+(browser.py) or what is in a token (local/tokens).
 """
 
 from collections.abc import Callable

@@ -59,7 +59,8 @@ class Programs:
         before = asked.alone.set((request, notes))
         try:
             self._record.begin(request, notes, endpoint)
-            response = answers.dress(self._answer(view, names), method, notes.request_id, self._hsts, open_to_scripts=True)
+            answer = self._answer(endpoint, view, names)
+            response = answers.dress(answer, method, notes.request_id, self._hsts, open_to_scripts=True)
             self._record.end(response, notes)
             self._watch.saw(notes.__dict__, response.status_code, method, route)
             return response(environ, start_response)
@@ -67,7 +68,7 @@ class Programs:
             self._record.forget()
             asked.alone.reset(before)
 
-    def _answer(self, view: Callable[..., Response], names: dict) -> Response:
+    def _answer(self, endpoint: str, view: Callable[..., Response], names: dict) -> Response:
         try:
             return view(self._backend, **names)
         except Unavailable as refusal:
@@ -77,5 +78,5 @@ class Programs:
         except HTTPException as error:
             return answers.failure("invalid_request", error.code)
         except Exception:
-            log.exception("Exception at an endpoint for programs")
+            log.exception("Exception at %s", endpoint)
             return answers.failure("server_error", 500)

@@ -14,7 +14,7 @@ from tests.faults.apps import rotating
 from tests.faults.conftest import Installation
 from tests.faults.guests import OK, Guest, meanwhile, wait_until
 
-ROTATIONS = 2
+ROTATIONS = 3
 AT_THE_LATEST = 1
 """Seconds after which a change holds at every worker."""
 
