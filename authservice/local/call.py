@@ -6,11 +6,11 @@ again; that is backend.py.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 from sqlalchemy import Connection, Engine, Executable, Insert, Select, bindparam, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -97,7 +97,7 @@ class Call:
     uncounted: set[bytes] = field(default_factory=set)
     """Who turned out to have no failures on record, so that there are none to forgive."""
     _claims: list[tuple[Executable, dict, Callable[[], CognitoError]]] = field(default_factory=list)
-    _guards: list[Callable[[], object]] = field(default_factory=list)
+    _guards: list[tuple[Callable[..., object], Select | None, dict]] = field(default_factory=list)
     _also: list[Executable] = field(default_factory=list)
     _inserts: list[tuple[type[Base], dict]] = field(default_factory=list)
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
@@ -182,12 +182,12 @@ class Call:
         """
         self._claims.append((statement, values or {}, refusal))
 
-    def guard(self, check: Callable[[], object]) -> None:
-        """Promise that `check`, run again when the call commits, still refuses nothing.
+    def guard(self, check: Callable[..., object], query: Select | None = None, values: dict | None = None) -> None:
+        """Promise that `check` refuses nothing when the call commits; it is given what the query finds then, if any.
 
         For what somebody else may do meanwhile, such as locking the user whose password is being checked.
         """
-        self._guards.append(check)
+        self._guards.append((check, query, values or {}))
 
     def hold(self, row: Base) -> None:
         """Promise that a versioned `row` is still as it was read when the call commits; otherwise the call runs again.
@@ -233,21 +233,22 @@ class Call:
 
     def _write_everything(self) -> None:
         connection, may_change_settings = self._connection, bool(self._also or self._has_changed_rows)
-        database.begin_writing(connection, self._is_lasting)
-        for row in self._held:
-            if "db" not in self.__dict__ or row not in self.db.new:
-                _refuse_changed(connection, row)
-        for check in self._guards:
-            check()
+        event = self.entry and not self.entry.kept and self.tools.trail.of_change(self.entry)
+        promises, rows = list(self._promises()), [*self._inserts, *([(Event, event)] if event else ())]
+        steps = [promise[:2] for promise in promises] + [(_insert(model), values) for model, values in rows]
+        given = database.begin_writing(connection, self._is_lasting, steps)
+        for _, _, judge in promises:
+            judge(next(given))
+        for _ in given:  # the rows are there
+            pass
+        for check, query, _ in self._guards:
+            if query is None:
+                check()
         for statement, values, refusal in self._claims:
-            touched = prepared.write(connection, statement, values) if values else connection.execute(statement).rowcount
-            if touched != 1:
-                raise refusal()
+            if not values:
+                _refuse_unless_one(refusal, connection.execute(statement).rowcount)
         for statement in self._also:
             connection.execute(statement)
-        for model, values in self._inserts:
-            prepared.write(connection, _insert(model), values)
-        event = self.entry and not self.entry.kept and self.tools.trail.keep(connection, self.entry)
         try:
             self._send_commit(event and (Event, event["id"]))
         finally:
@@ -257,6 +258,18 @@ class Call:
             self.entry.kept = event["record"]
         for action in self._afterwards:
             action()
+
+    def _promises(self) -> Iterator[tuple[Executable, dict, Callable]]:
+        """Statements that are made once, and for each who judges what it gives."""
+        for row in self._held:
+            if "db" not in self.__dict__ or row not in self.db.new:
+                yield _unchanged(database.model_of(row)), {"id": row.id, "version": row.version}, partial(_refuse_changed, row)
+        for check, query, values in self._guards:
+            if query is not None:
+                yield query, values, check
+        for statement, values, refusal in self._claims:
+            if values:
+                yield statement, values, partial(_refuse_unless_one, refusal)
 
     def _send_commit(self, proof: tuple[type[Base], object] | None) -> None:
         """COMMIT. When the connection breaks before its answer has come, nobody knows yet whether it has happened.
@@ -272,7 +285,7 @@ class Call:
         for model, values in self._inserts:
             proof = proof or (model, values["id"])
         try:
-            (self._connection if session is None else session).commit()
+            database.commit(self._connection) if session is None else session.commit()
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
@@ -302,10 +315,14 @@ class Call:
                     or not all(model.may_be_lost for model, _ in self._inserts))
 
 
-def _refuse_changed(connection: Connection, row: Base) -> None:
-    model = database.model_of(row)
-    if not prepared.rows(connection, _unchanged(model), {"id": row.id, "version": row.version}):
-        raise StaleDataError(f"{model.__tablename__} {row.id} was changed meanwhile")
+def _refuse_changed(row: Base, found: list[tuple]) -> None:
+    if not found:
+        raise StaleDataError(f"{database.model_of(row).__tablename__} {row.id} was changed meanwhile")
+
+
+def _refuse_unless_one(refusal: Callable[[], CognitoError], touched: int) -> None:
+    if touched != 1:
+        raise refusal()
 
 
 # Made once each: building a statement costs more than running it.

@@ -16,7 +16,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import ClassVar
@@ -39,6 +39,8 @@ LIBPQ_IDLE = 0
 NO_TIMEOUT = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 SYNCHRONOUS = {True: "FULL", False: "NORMAL"}
 """How SQLite commits what lasts, and what a power cut may take."""
+BEGIN = {True: ("BEGIN",), False: ("BEGIN", "SET LOCAL synchronous_commit = off")}
+"""The same on PostgreSQL."""
 UPGRADE_ATTEMPTS = 20
 UPGRADE_PAUSE_SECONDS = 0.25
 BACKUP_PAGES = 2000
@@ -188,7 +190,7 @@ class Connections:
         try:
             if connection.get_transaction() is not None:
                 connection.rollback()
-            if not (connection.invalidated or _is_in_transaction(connection)):
+            if not (connection.invalidated or is_in_transaction(connection)):
                 self._idle.setdefault(connection.engine, []).append(connection)
                 return
         except SQLAlchemyError:
@@ -207,7 +209,7 @@ class Connections:
                 connection.close()
 
 
-def _is_in_transaction(connection: Connection) -> bool:
+def is_in_transaction(connection: Connection) -> bool:
     """What the driver knows of it, whatever SQLAlchemy does."""
     driver = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
@@ -223,18 +225,19 @@ def session(bind: Engine | Connection) -> Session:
     return Session(bind, autoflush=False, expire_on_commit=False, join_transaction_mode="control_fully")
 
 
-def begin_writing(db: Session | Connection, lasting: bool = True) -> None:
+def begin_writing(db: Session | Connection, lasting: bool = True, steps: Sequence[prepared.Step] = ()
+                  ) -> Iterator[list[tuple] | int]:
     """Begin the one transaction there is. SQLite takes the write lock now; PostgreSQL locks rows as they are written.
 
-    What is `lasting` survives a power cut from its commit on. Waiting for the disk is most of a small commit, so what
-    may be lost in one, though never by half, does not wait.
+    Gives, in turn, what the `steps` give that the transaction begins with (prepared.each). What is `lasting` survives a
+    power cut from its commit on. Waiting for the disk is most of a small commit, so what may be lost in one, though never
+    by half, does not wait.
     """
     connection = db if isinstance(db, Connection) else db.connection()
     if not connection.in_transaction():
         connection.begin()  # SQLAlchemy's account of it; nothing is sent
     if connection.dialect.name == "postgresql":
-        prepared.begin(connection, "BEGIN" if lasting else "BEGIN; SET LOCAL synchronous_commit = off")
-        return
+        return prepared.begin(connection, BEGIN[lasting], steps)
     driver = connection.connection.driver_connection
     try:
         if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was
@@ -243,6 +246,14 @@ def begin_writing(db: Session | Connection, lasting: bool = True) -> None:
         driver.begin_writing()
     except sqlite3.Error as error:
         raise prepared.wrapped(error, "BEGIN IMMEDIATE", connection.dialect) from error
+    return prepared.each(connection, steps)
+
+
+def commit(connection: Connection) -> None:
+    """Commit what was written on a connection of its own."""
+    if connection.dialect.name == "postgresql":
+        prepared.commit(connection)
+    connection.commit()
 
 
 def begin_reading(db: Session) -> None:

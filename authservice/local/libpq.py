@@ -1,16 +1,21 @@
-"""A statement that PostgreSQL has prepared, by libpq itself (psycopg.pq): without psycopg's cursor, at half its cost.
+"""Statements that PostgreSQL has prepared, by libpq itself (psycopg.pq): without psycopg's cursor, at half its cost; and
+many in one round trip.
 
 Owns how values travel: parameters as text (bytes as they are), what is found in PostgreSQL's binary format. Does not own
 the statements, nor what an error means. Imported only where the database is PostgreSQL.
+Source: PostgreSQL documentation, "libpq", "Pipeline Mode".
 """
 
 import itertools
 import json
+import select
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from psycopg import Connection, errors
 from psycopg.pq import ExecStatus, Format, PGresult
+from psycopg.pq.abc import PGconn
 from sqlalchemy import JSON, Boolean, DateTime, Dialect, Executable, Integer, LargeBinary
 from sqlalchemy.types import TypeEngine
 
@@ -45,32 +50,79 @@ class Statement:
         types = [compiled.binds[name].type for name in self._order]
         self._into = [_way(type)[0] for type in types]
         self._formats = [Format.BINARY if isinstance(type, LargeBinary) else Format.TEXT for type in types]
-        self._out_of = [_way(column.type)[1] for column in getattr(statement, "selected_columns", ())]
+        found = getattr(statement, "selected_columns", None)
+        self._make = found and namedtuple("Row", found.keys())._make
+        self._out_of = list(enumerate(_way(column.type)[1] for column in found or ()))
 
-    def rows(self, values: dict, driver: Connection, known: dict) -> list[list]:
-        """What it finds. `known`: of this connection, what stays with it."""
-        result = self._run(values, driver, known)
-        get, columns = result.get_value, list(enumerate(self._out_of))
-        return [[out_of(raw) if (raw := get(row, column)) is not None else None for column, out_of in columns]
-                for row in range(result.ntuples)]
+    def run(self, values: dict, driver: Connection, known: dict) -> list[tuple] | int:
+        """The rows it finds, or how many it wrote. `known`: of this connection, what stays with it."""
+        self.prepare(driver, known)
+        return self.given(driver.pgconn.exec_prepared(*self.call(values)))
 
-    def touched(self, values: dict, driver: Connection, known: dict) -> int:
-        """How many rows it wrote."""
-        return self._run(values, driver, known).command_tuples
-
-    def _run(self, values: dict, driver: Connection, known: dict) -> PGresult:
+    def prepare(self, driver: Connection, known: dict) -> None:
+        """Have the server know it."""
         if self._name not in known:
             _check(driver.pgconn.prepare(self._name, self._text))
             known[self._name] = True
+
+    def call(self, values: dict) -> tuple:
+        """What libpq needs to have it run."""
         given = self._constants | values
         parameters = [None if (value := given[name]) is None and into is not _into_json else into(value)
                       for name, into in zip(self._order, self._into)]
-        return _check(driver.pgconn.exec_prepared(self._name, parameters, self._formats, Format.BINARY))
+        return self._name, parameters, self._formats, Format.BINARY
+
+    def given(self, result: PGresult) -> list[tuple] | int:
+        """What a run of it gave; raises the server's error."""
+        _check(result)
+        if not self._make:
+            return result.command_tuples
+        get = result.get_value
+        return [self._make([out_of(raw) if (raw := get(row, column)) is not None else None
+                            for column, out_of in self._out_of]) for row in range(result.ntuples)]
 
 
 def run(command: str, driver: Connection, known: dict) -> bool:
     """Have a command without parameters done."""
     return bool(_check(driver.pgconn.exec_(command.encode())))
+
+
+def together(commands: Sequence[str], steps: Sequence[tuple[Statement, dict]], driver: Connection, known: dict
+             ) -> list[PGresult]:
+    """The steps' results, after commands that must succeed, all in one round trip. After one that failed none is run."""
+    calls = [statement.call(values) for statement, values in steps]
+    for statement, _ in steps:
+        statement.prepare(driver, known)
+    server = driver.pgconn
+    server.enter_pipeline_mode()
+    try:
+        for command in commands:
+            server.send_query_params(command.encode(), None)
+        for call in calls:
+            server.send_query_prepared(*call)
+        server.pipeline_sync()
+        results = [_next(server) for _ in (*commands, *calls)]
+        server.get_result()  # the end of them all, PIPELINE_SYNC
+    finally:
+        server.exit_pipeline_mode()
+    for result in results[:len(commands)]:
+        _check(result)
+    return results[len(commands):]
+
+
+def _next(server: PGconn) -> PGresult:
+    """The result of the next statement of a pipeline. Python's other threads run while it is waited for."""
+    result = _arrived(server)
+    if result is None or _arrived(server) is not None:
+        raise errors.OperationalError(f"a statement has no result, or more than one: {server.get_error_message()}")
+    return result
+
+
+def _arrived(server: PGconn) -> PGresult | None:
+    while server.is_busy():
+        select.select([server.socket], [], [])
+        server.consume_input()
+    return server.get_result()
 
 
 def add(table: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]], driver: Connection, known: dict) -> bool:

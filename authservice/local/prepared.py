@@ -6,7 +6,7 @@ the time.
 """
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from importlib import import_module
 
@@ -18,6 +18,9 @@ MOST = 64
 MOST_ROWS = 64
 """New rows of one statement on SQLite."""
 
+Step = tuple[Select | Insert | Update | Delete, dict]
+"""A statement and its values, as `rows` and `write` take them."""
+
 READ_ONLY = "25006"
 """SQLSTATE of a server that only reads: after a failover the connections that are still there lead to the wrong one."""
 
@@ -27,7 +30,7 @@ def rows(connection: Connection, query: Select, values: dict) -> list[tuple]:
 
     On a connection that turns out to be gone it is SQLAlchemy's, which keeps account of that.
     """
-    found = _run(partial(_reading(query, connection.dialect), values), connection, query)
+    found = _run(partial(_made(query, None, connection.dialect).run, values), connection, query)
     return connection.execute(query, values).all() if found is None else found
 
 
@@ -36,8 +39,14 @@ def write(connection: Connection, statement: Insert | Update | Delete, values: d
 
     Of a new row every column that has a default is among them: none is filled in here.
     """
-    touched = _run(partial(_writing(statement, tuple(values), connection.dialect), values), connection, statement)
+    touched = _run(partial(_made(statement, tuple(values), connection.dialect).run, values), connection, statement)
     return connection.execute(statement, values).rowcount if touched is None else touched
+
+
+def each(connection: Connection, steps: Sequence[Step]) -> Iterator[list[tuple] | int]:
+    """Run one after the other, and give what each gives: `rows` of a query, `write` of others."""
+    for statement, values in steps:
+        yield (rows if isinstance(statement, Select) else write)(connection, statement, values)
 
 
 def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
@@ -48,10 +57,30 @@ def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
         connection.execute(into, rows)
 
 
-def begin(connection: Connection, command: str) -> None:
-    """Begin a transaction on PostgreSQL, by this command."""
-    if not _run(partial(_libpq().run, command), connection, command):
-        connection.exec_driver_sql(command)
+def begin(connection: Connection, commands: Sequence[str], steps: Sequence[Step]) -> Iterator[list[tuple] | int]:
+    """Begin a transaction on PostgreSQL by these commands, and send it the steps at once; then as `each`.
+
+    A server that is asked one thing after the other costs both sides more than it does to answer. An error comes when its
+    step's turn does.
+    """
+    made = [_made(statement, None if isinstance(statement, Select) else tuple(values), connection.dialect)
+            for statement, values in steps]
+    with_values = [(statement, values) for statement, (_, values) in zip(made, steps)]
+    results = _run(partial(_libpq().together, commands, with_values), connection, commands[0])
+    if results is None:
+        connection.exec_driver_sql(commands[0])  # raises, and keeps account
+    return _given(connection, steps, made, results)
+
+
+def _given(connection: Connection, steps: Sequence[Step], made: list, results: list) -> Iterator[list[tuple] | int]:
+    for (statement, values), own, result in zip(steps, made, results):
+        given = _run(lambda driver, known, own=own, result=result: own.given(result), connection, statement)
+        yield connection.execute(statement, values) if given is None else given
+
+
+def commit(connection: Connection) -> None:
+    """Commit a transaction on PostgreSQL; SQLAlchemy's account of it goes on."""
+    _run(partial(_libpq().run, "COMMIT"), connection, "COMMIT")
 
 
 def _run(run: Callable, connection: Connection, statement: Executable | str):
@@ -75,22 +104,14 @@ def wrapped(error: Exception, statement: str, dialect: Dialect, is_gone: bool = 
 
 
 @lru_cache(MOST)
-def _reading(query: Select, dialect: Dialect) -> Callable[..., list[tuple]]:
-    find, make = _statement(query, dialect).rows, namedtuple("Row", query.selected_columns.keys())._make
-    return lambda values, driver, known: [make(each) for each in find(values, driver, known)]
-
-
-@lru_cache(MOST)
-def _writing(statement: Insert | Update | Delete, names: tuple[str, ...], dialect: Dialect) -> Callable[..., int]:
-    compiled = statement.compile(dialect=dialect, column_keys=names)
-    if compiled.insert_prefetch or compiled.update_prefetch:
-        raise TypeError(f"{statement.table.name}: a column that has a default is not among the values")
-    return _statement(statement, dialect, names).touched
-
-
-def _statement(statement: Executable, dialect: Dialect, given: tuple[str, ...] | None = None):
+def _made(statement: Select | Insert | Update | Delete, names: tuple[str, ...] | None, dialect: Dialect):
+    """`names`: of the values, where it writes."""
+    if names is not None:
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        if compiled.insert_prefetch or compiled.update_prefetch:
+            raise TypeError(f"{statement.table.name}: a column that has a default is not among the values")
     kind = _libpq().Statement if dialect.name == "postgresql" else _OnSQLite
-    return kind(statement, dialect, given)
+    return kind(statement, dialect, names)
 
 
 @cache
@@ -120,23 +141,19 @@ class _OnSQLite:
         self._into = {name: processor for name, parameter in compiled.binds.items()
                       if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect))}
         self._constants = compiled.params
-        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None)
-                   for column in getattr(statement, "selected_columns", ())]
+        found = getattr(statement, "selected_columns", None)
+        self._make = found and namedtuple("Row", found.keys())._make
+        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in found or ()]
         self._out_of = [(number, reader) for number, reader in enumerate(readers) if reader]
 
-    def rows(self, values: dict, driver, known: dict) -> list[list]:
-        return [self._read(each) for each in self._run(values, driver).fetchall()]
-
-    def touched(self, values: dict, driver, known: dict) -> int:
-        return self._run(values, driver).rowcount
-
-    def _run(self, values: dict, driver):
+    def run(self, values: dict, driver, known: dict) -> list[tuple] | int:
         given, into = self._constants | values, self._into
-        return driver.execute(self._text, [into[name](given[name]) if name in into else given[name]
-                                           for name in self._order])
+        cursor = driver.execute(self._text, [into[name](given[name]) if name in into else given[name]
+                                             for name in self._order])
+        return [self._row(each) for each in cursor.fetchall()] if self._make else cursor.rowcount
 
-    def _read(self, row: tuple) -> list:
-        members = list(row)
+    def _row(self, found: tuple) -> tuple:
+        members = list(found)
         for number, reader in self._out_of:
             members[number] = reader(members[number])
-        return members
+        return self._make(members)

@@ -17,7 +17,7 @@ from datetime import datetime
 from multiprocessing.util import Finalize
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from authservice.audit import events
@@ -80,11 +80,9 @@ class Trail:
         finally:
             events.under_way.reset(token)
 
-    def keep(self, connection: Connection, entry: events.Entry) -> dict:
-        """Write the event of a change in the transaction of the change; gives the event's row."""
-        row = self._row(entry) | {"user_id": entry.about.get("user")}
-        prepared.write(connection, _INSERT, row)
-        return row
+    def of_change(self, entry: events.Entry) -> dict:
+        """The row of a change's event, to be written in the transaction of the change."""
+        return self._row(entry) | {"user_id": entry.about.get("user")}
 
     def end(self, entry: events.Entry) -> None:
         """The call is over: what is not in the database with its change is written soon."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.exc import OperationalError
 
 from authservice.audit import events
@@ -20,7 +20,7 @@ from authservice.contract import ANONYMOUS, HOSTED, OPERATOR, Caller, service
 from authservice.errors import CognitoError
 from authservice.local import history, housekeeping, seed, trail
 from authservice.local.backend import LocalBackend
-from authservice.local.call import OPERATIONS
+from authservice.local.call import OPERATIONS, Call
 from authservice.local.models import AppClient, Event, User
 from tests.conftest import make_settings
 from tests.services.server import ROOT, command
@@ -126,18 +126,19 @@ def test_a_fault_of_our_own_is_recorded_without_its_words(local, monkeypatch):
 
 def test_a_change_is_committed_with_its_event_or_not_at_all(local, monkeypatch):
     _, client = make_client(local)
-    kept = local.trail.keep
+    written = []
 
-    def keep(*given) -> None:
-        kept(*given)
+    def no_commit(call: Call, proof: tuple) -> None:
+        written.extend(call.read(select(Event.name).where(Event.id == bindparam("id")), {"id": proof[1]}))
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(type(local.trail), "keep", lambda self, *given: keep(*given))
+    monkeypatch.setattr(Call, "_send_commit", no_commit)
     with pytest.raises(OSError):
         sign_up(local, client)
     with local.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(User)) == 0
         assert connection.scalar(select(func.count()).where(Event.name == "SignUp")) == 0
+    assert [name for name, in written] == ["SignUp"]
     assert history_of(local)[0]["errorCode"] == "InternalErrorException"
 
 

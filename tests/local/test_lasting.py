@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import event
 
-from authservice.local import database
+from authservice.local import database, prepared
 from tests.contract.guest import PASSWORD
 from tests.contract.srp_client import SrpClient
 
@@ -25,8 +25,11 @@ def commits(backend, monkeypatch):
             connection.execute("SET synchronous_commit = on")
 
     def look(connection):
-        seen.append(connection.exec_driver_sql(query).scalar() == waiting)
+        if database.is_in_transaction(connection):  # PostgreSQL's may be over, and seen already
+            seen.append(connection.exec_driver_sql(query).scalar() == waiting)
 
+    commit = prepared.commit
+    monkeypatch.setattr(prepared, "commit", lambda connection: [look(connection), commit(connection)])
     event.listen(engine, "connect", connected)
     event.listen(engine, "commit", look)
     yield seen

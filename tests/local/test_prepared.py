@@ -150,3 +150,42 @@ def an_event(number: int) -> dict:
 def user_of(pool, connection):
     pool.user("ann")
     return connection.execute(BY_NAME, {"username": "ann"}).one()
+
+
+def test_a_transaction_begins_with_its_steps_and_tells_of_each_in_turn(pool, app_client, connection):
+    user = user_of(pool, connection)
+    steps = [(BY_NAME, {"username": "ann"}), (SIGN_IN, a_sign_in(user, app_client.id)), (SPEND, {"session": b"x" * 32}),
+             (BY_NAME, {"username": "nobody"})]
+    (found,), *others = database.begin_writing(connection, steps=steps)
+    assert found.username == "ann" and others == [1, 0, []]
+    connection.rollback()
+    assert connection.execute(select(SignIn.__table__)).all() == []
+    list(database.begin_writing(connection, lasting=False, steps=steps))
+    database.commit(connection)
+    assert not database.is_in_transaction(connection)
+    assert connection.execute(select(SignIn.__table__.c.id)).all() == [("a" * 36,)]
+
+
+def test_a_step_that_fails_is_told_of_when_its_turn_comes(pool, app_client, connection):
+    values = a_sign_in(user_of(pool, connection), app_client.id)
+    given = database.begin_writing(connection, steps=[(SIGN_IN, values), (SIGN_IN, values), (BY_NAME, {"username": "ann"})])
+    assert next(given) == 1
+    with pytest.raises(IntegrityError) as failed:
+        next(given)
+    assert not failed.value.connection_invalidated
+    connection.rollback()
+    assert len(prepared.rows(connection, BY_NAME, {"username": "ann"})) == 1
+    assert connection.execute(select(SignIn.__table__)).all() == []
+
+
+def test_steps_to_a_server_that_ended_the_connection_are_told_as_lost(pool, backend, connection):
+    if connection.dialect.name != "postgresql":
+        pytest.skip("SQLite's connections do not go away")
+    steps = [(BY_NAME, {"username": "ann"})]
+    list(database.begin_writing(connection, steps=steps))
+    connection.rollback()
+    with backend.store.engine.connect() as other:
+        other.exec_driver_sql("SELECT pg_terminate_backend(%s)", (connection.connection.dbapi_connection.info.backend_pid,))
+    with pytest.raises(DBAPIError) as failed:
+        list(database.begin_writing(connection, steps=steps))
+    assert failed.value.connection_invalidated

@@ -41,7 +41,7 @@ def refuse_locked(call: Call, whose: bytes) -> None:
     _refuse_user(call, counts.get(key))
     if key not in counts:
         call.uncounted.add(whose)
-    call.guard(lambda: _refuse_user(call, call.counters.find(call, key).get(key)))
+    call.counters.guard(call, key, lambda count: _refuse_user(call, count))
 
 
 def refuse_locked_source(call: Call) -> None:

@@ -57,6 +57,9 @@ class Counters(Protocol):
     def find(self, call: "Call", *keys: Key) -> dict[Key, Count]:
         """The counts on record."""
 
+    def guard(self, call: "Call", key: Key, judge: Callable[[Count | None], object]) -> None:
+        """Have `judge` look at a count again when the call commits, and refuse by an exception."""
+
     def add(self, call: "Call", subject: bytes, rule: Rule) -> Count:
         """Count a try at once, whatever becomes of the call, and lock where the rule says so.
 

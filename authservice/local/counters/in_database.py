@@ -3,6 +3,7 @@
 Housekeeping removes what has expired.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from sqlalchemy import Engine, Select, and_, bindparam, delete, or_, select
@@ -21,10 +22,10 @@ class DatabaseCounters:
         self._engine = engine
 
     def find(self, call: Call, *keys: Key) -> dict[Key, Count]:
-        values = {f"{name}_{number}": value for number, key in enumerate(keys)
-                  for name, value in zip(("subject", "kind"), key)}
-        return {(row.subject, row.kind): Count(row.count, row.locked_until)
-                for row in call.read(_find(len(keys)), values)}
+        return _counts(call.read(*_query(*keys)))
+
+    def guard(self, call: Call, key: Key, judge: Callable[[Count | None], object]) -> None:
+        call.guard(lambda rows: judge(_counts(rows).get(key)), *_query(key))
 
     def add(self, call: Call, subject: bytes, rule: Rule) -> Count:
         with database.session(self._engine) as db:
@@ -57,6 +58,16 @@ class DatabaseCounters:
 
     def close(self) -> None:
         """The engine is the backend's."""
+
+
+def _query(*keys: Key) -> tuple[Select, dict]:
+    """What finds their rows, and its parameters."""
+    return _find(len(keys)), {f"{name}_{number}": value for number, key in enumerate(keys)
+                              for name, value in zip(("subject", "kind"), key)}
+
+
+def _counts(rows: list[tuple]) -> dict[Key, Count]:
+    return {(row.subject, row.kind): Count(row.count, row.locked_until) for row in rows}
 
 
 @lru_cache

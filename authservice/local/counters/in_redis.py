@@ -6,6 +6,7 @@ over. While Redis is away nobody knows who is locked, so whatever needs to know 
 
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import redis
@@ -64,6 +65,9 @@ class RedisCounters:
                 asked.hmget(_name(key), "tries", "locked_until")
             found = zip(keys, asked.execute())
         return {key: _count(*values) for key, values in found if values[0] is not None}
+
+    def guard(self, call: Call, key: Key, judge: Callable[[Count | None], object]) -> None:
+        call.guard(lambda: judge(self.find(call, key).get(key)))
 
     def add(self, call: Call, subject: bytes, rule: Rule) -> Count:
         times = [_milliseconds(time) for time in (KEPT, *rule.locks)]
