@@ -10,9 +10,10 @@ on every worker; an app client alone, which nearly every call begins with, is be
 """
 
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, exists, select
+from sqlalchemy import Select, bindparam, exists, inspect, select
 
 from authservice.local import database
 from authservice.local.call import Call, digest
@@ -245,11 +246,32 @@ def _remembered(call: Call, model, key: str, stamp: Stamp):
             db.expunge_all()
         if row is None:
             return None
-        known = _stamp_of(row), row
+        known = _stamp_of(row), _plain(row)
         if len(call.tools.remembered_settings) >= MOST_REMEMBERED:
             call.tools.remembered_settings.clear()
         call.tools.remembered_settings[model, key] = known
     return known[1]
+
+
+def _plain(row: Pool | AppClient):
+    """The row as plain values, with the model's own questions: SQLAlchemy looks at every access to a row's."""
+    values = {name: getattr(row, name) for name in inspect(type(row)).column_attrs.keys()}
+    if isinstance(row, AppClient):
+        values |= {"pool": _plain(row.pool), "secrets": row.secrets}
+    return _kind_of(type(row))(values)
+
+
+class _Values:
+    """Values by name."""
+
+    def __init__(self, values: dict):
+        self.__dict__.update(values)
+
+
+@cache
+def _kind_of(model: type[Pool] | type[AppClient]) -> type[_Values]:
+    questions = {name: member for name, member in vars(model).items() if isinstance(member, property)}
+    return type(f"{model.__name__}Read", (_Values,), {**questions, "model": model})
 
 
 def _stamp_of(row: Pool | AppClient) -> Stamp:
