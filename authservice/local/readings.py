@@ -6,7 +6,8 @@ a UserRead too; who changes a row takes the row.
 
 Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
 of them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once,
-on every worker; an app client alone, which nearly every call begins with, is believed for half a second (believed.py).
+on every worker; an app client alone, which nearly every call begins with, is believed with its pool for half a second
+(believed.py).
 """
 
 from datetime import datetime
@@ -129,11 +130,6 @@ _SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead._fields i
 _TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead._fields if name != "sign_in"]
 
 
-def _with_user_and_client(query: Select) -> Select:
-    return (query.join(_U, _U.c.id == _S.c.user_id).join(_C, _C.c.id == _S.c.client_id)
-            .join(_P, _P.c.id == _C.c.pool_id))
-
-
 # Made once: building a query costs more than running it.
 _POOL = select(*_POOL_STAMP).where(_P.c.id == bindparam("pool_id"))
 _CLIENT = select(*_CLIENT_STAMP).join(_P, _P.c.id == _C.c.pool_id).where(_C.c.id == bindparam("client_id"))
@@ -147,10 +143,11 @@ _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id 
 _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_H)
                  .outerjoin(_U, _U.c.id == _H.c.user_id).join(_C, _C.c.id == _H.c.client_id)
                  .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
-_BY_EVENT = _with_user_and_client(select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S)
-                                  ).where(_S.c.event_id == bindparam("event_id"))
-_BY_TOKEN = _with_user_and_client(select(*_TOKEN, *_SIGN_IN, *_USER, *_CLIENT_STAMP, _IN_GROUPS)
-                                  .join(_S, _S.c.id == _R.c.sign_in_id)).where(_R.c.id == bindparam("id"))
+_BY_EVENT = (select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
+             .join(_C, _C.c.id == _S.c.client_id).join(_P, _P.c.id == _C.c.pool_id)
+             .where(_S.c.event_id == bindparam("event_id")))
+_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_USER, _IN_GROUPS).join(_S, _S.c.id == _R.c.sign_in_id)
+             .join(_U, _U.c.id == _S.c.user_id).where(_R.c.id == bindparam("id")))
 
 
 def pool(call: Call, pool_id: str) -> Pool | None:
@@ -208,13 +205,18 @@ def challenge(call: Call, id: bytes) -> ChallengeRead | None:
 
 def sign_in(call: Call, event_id: str) -> SignInRead | None:
     """The sign-in an access token belongs to."""
-    return _sign_in(call, _one(call, _BY_EVENT, {"event_id": event_id}))
+    found = _one(call, _BY_EVENT, {"event_id": event_id})
+    return found and _sign_in(call, found)
 
 
-def refresh_token(call: Call, token: str) -> RefreshTokenRead | None:
+def refresh_token(call: Call, token: str, client: AppClient) -> RefreshTokenRead | None:
+    """The refresh token, if this app client has it."""
     found = _one(call, _BY_TOKEN, {"id": digest(token)})
-    its_sign_in = found and _sign_in(call, found[len(_TOKEN):-1], in_groups=found[-1])
-    return its_sign_in and RefreshTokenRead(*found[:len(_TOKEN)], its_sign_in)
+    if found is None or found.sign_in_client_id != client.id:
+        return None
+    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):-len(_USER) - 1], found[-len(_USER) - 1:-1]
+    its_user = UserRead(*user, client.pool, in_groups=found[-1])
+    return RefreshTokenRead(*own, SignInRead(*sign_in, its_user, client))
 
 
 def _one(call: Call, query: Select, values: dict) -> tuple | None:
@@ -229,12 +231,10 @@ def _user(call: Call, found: tuple | None) -> UserRead | None:
     return its_pool and UserRead(*found[:len(_USER)], its_pool)
 
 
-def _sign_in(call: Call, found: tuple | None, in_groups: bool | None = None) -> SignInRead | None:
-    if found is None:
-        return None
+def _sign_in(call: Call, found: tuple) -> SignInRead | None:
     own, user, stamp = found[:len(_SIGN_IN)], found[len(_SIGN_IN):-len(_CLIENT_STAMP)], found[-len(_CLIENT_STAMP):]
     its_client = _remembered(call, AppClient, own[1], tuple(stamp))
-    return its_client and SignInRead(*own, UserRead(*user, its_client.pool, in_groups), its_client)
+    return its_client and SignInRead(*own, UserRead(*user, its_client.pool), its_client)
 
 
 def _remembered(call: Call, model, key: str, stamp: Stamp):

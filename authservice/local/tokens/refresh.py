@@ -24,8 +24,8 @@ def redeem(call: Call, client: AppClient, token: str) -> RefreshTokenRead:
     Refuses one that is unknown, another client's, revoked, expired, or was rotated away: the
     reuse of a rotated token, after its grace, revokes the whole family, for it may be stolen.
     """
-    row = readings.refresh_token(call, token)
-    if row is None or row.sign_in.client_id != client.id:
+    row = readings.refresh_token(call, token, client)
+    if row is None:
         raise invalid_refresh_token()
     call.is_about(row.sign_in.user)
     if row.sign_in.revoked_at:
