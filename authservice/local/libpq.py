@@ -120,7 +120,9 @@ def _next(server: PGconn) -> PGresult:
 
 def _arrived(server: PGconn) -> PGresult | None:
     while server.is_busy():
-        select.select([server.socket], [], [])
+        arrival = select.poll()  # select itself knows no file descriptor beyond 1023, and guests have many open
+        arrival.register(server.socket, select.POLLIN)
+        arrival.poll()
         server.consume_input()
     return server.get_result()
 

@@ -1,6 +1,8 @@
 """Reads and writes by the driver's own cursor do what SQLAlchemy's would, and fail as they do."""
 
-from contextlib import suppress
+import os
+import resource
+from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
 
 import pytest
@@ -164,6 +166,21 @@ def test_a_transaction_begins_with_its_steps_and_tells_of_each_in_turn(pool, app
     database.commit(connection)
     assert not database.is_in_transaction(connection)
     assert connection.execute(select(SignIn.__table__.c.id)).all() == [("a" * 36,)]
+
+
+def test_steps_go_by_a_socket_of_any_number(backend):
+    engine, most = backend.store.engine, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most[1]), most[1]))
+    backend.store.tools.connections.close()
+    engine.dispose()
+    with ExitStack() as many:
+        many.callback(resource.setrlimit, resource.RLIMIT_NOFILE, most)
+        many.callback(engine.dispose)
+        for _ in range(1100):
+            many.enter_context(open(os.devnull))
+        with engine.connect() as connection:
+            assert list(database.begin_writing(connection, steps=[(BY_NAME, {"username": "nobody"})])) == [[]]
+            connection.rollback()
 
 
 def test_a_step_that_fails_is_told_of_when_its_turn_comes(pool, app_client, connection):
