@@ -102,7 +102,7 @@ def together(commands: Sequence[str], steps: Sequence[tuple[Statement, dict]], d
             server.send_query_prepared(*call)
         server.pipeline_sync()
         results = [_next(server) for _ in (*commands, *calls)]
-        server.get_result()  # the end of them all, PIPELINE_SYNC
+        _arrived(server)  # the end of them all, PIPELINE_SYNC
     finally:
         server.exit_pipeline_mode()
     for result in results[:len(commands)]:
@@ -119,10 +119,13 @@ def _next(server: PGconn) -> PGresult:
 
 
 def _arrived(server: PGconn) -> PGresult | None:
+    """What comes next. psycopg's connections do not wait while they send: what the socket did not take yet is sent here,
+    for the server may answer nothing before it has all."""
     while server.is_busy():
-        arrival = select.poll()  # select itself knows no file descriptor beyond 1023, and guests have many open
-        arrival.register(server.socket, select.POLLIN)
-        arrival.poll()
+        unsent = server.flush()
+        either = select.poll()  # select itself knows no file descriptor beyond 1023, and guests have many open
+        either.register(server.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+        either.poll()
         server.consume_input()
     return server.get_result()
 

@@ -6,8 +6,7 @@ a UserRead too; who changes a row takes the row.
 
 Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
 of them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once,
-on every worker; an app client alone, which nearly every call begins with, is believed with its pool for half a second
-(believed.py).
+on every worker; an app client alone, which nearly every call begins with, is believed for half a second (believed.py).
 """
 
 from datetime import datetime
@@ -128,6 +127,7 @@ _SIGNING_IN = [_IN_GROUPS if name == "in_groups" else _U.c[name].label(f"user_{n
 _CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead._fields if name not in ("user", "client")]
 _SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead._fields if name not in ("user", "client")]
 _TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead._fields if name != "sign_in"]
+_UP_TO_USER = len(_TOKEN) + len(_SIGN_IN)
 
 
 # Made once: building a query costs more than running it.
@@ -146,8 +146,8 @@ _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_
 _BY_EVENT = (select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
              .join(_C, _C.c.id == _S.c.client_id).join(_P, _P.c.id == _C.c.pool_id)
              .where(_S.c.event_id == bindparam("event_id")))
-_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_USER, _IN_GROUPS).join(_S, _S.c.id == _R.c.sign_in_id)
-             .join(_U, _U.c.id == _S.c.user_id).where(_R.c.id == bindparam("id")))
+_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_USER, _IN_GROUPS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
+             .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id).where(_R.c.id == bindparam("id")))
 
 
 def pool(call: Call, pool_id: str) -> Pool | None:
@@ -214,9 +214,10 @@ def refresh_token(call: Call, token: str, client: AppClient) -> RefreshTokenRead
     found = _one(call, _BY_TOKEN, {"id": digest(token)})
     if found is None or found.sign_in_client_id != client.id:
         return None
-    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):-len(_USER) - 1], found[-len(_USER) - 1:-1]
-    its_user = UserRead(*user, client.pool, in_groups=found[-1])
-    return RefreshTokenRead(*own, SignInRead(*sign_in, its_user, client))
+    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):_UP_TO_USER], found[_UP_TO_USER:_UP_TO_USER + len(_USER)]
+    its_pool = _remembered(call, Pool, found.user_pool_id, found[-len(_POOL_STAMP):])
+    its_user = its_pool and UserRead(*user, its_pool, found.in_groups)
+    return its_user and RefreshTokenRead(*own, SignInRead(*sign_in, its_user, client))
 
 
 def _one(call: Call, query: Select, values: dict) -> tuple | None:

@@ -2,6 +2,8 @@
 
 import os
 import resource
+import signal
+import threading
 from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
 
@@ -181,6 +183,23 @@ def test_steps_go_by_a_socket_of_any_number(backend):
         with engine.connect() as connection:
             assert list(database.begin_writing(connection, steps=[(BY_NAME, {"username": "nobody"})])) == [[]]
             connection.rollback()
+
+
+def test_steps_that_the_server_is_slow_to_read_are_sent_to_their_end(connection):
+    if connection.dialect.name != "postgresql":
+        pytest.skip("SQLite reads what it is given")
+    steps = [(BY_NAME, {"username": "x" * 16_000_000}), (BY_NAME, {"username": "nobody"})]
+    list(database.begin_writing(connection, steps=[(BY_NAME, {"username": "nobody"})]))
+    connection.rollback()
+    server, given = connection.connection.dbapi_connection.info.backend_pid, []
+    sending = threading.Thread(target=lambda: given.extend(database.begin_writing(connection, steps=steps)), daemon=True)
+    os.kill(server, signal.SIGSTOP)
+    sending.start()
+    sending.join(0.5)
+    os.kill(server, signal.SIGCONT)
+    sending.join(30)
+    assert given == [[], []]
+    connection.rollback()
 
 
 def test_a_step_that_fails_is_told_of_when_its_turn_comes(pool, app_client, connection):

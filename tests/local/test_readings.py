@@ -7,6 +7,7 @@ from authservice.errors import CognitoError
 from authservice.local import believed, readings
 from authservice.local.backend import LocalBackend
 from authservice.local.operations import clients
+from authservice.local.tokens import keys
 from tests.conftest import make_settings
 from tests.oauth.provider import NAME, PASSWORD, populate
 
@@ -77,6 +78,14 @@ def test_a_change_holds_where_it_was_made_at_once_and_elsewhere_in_half_a_second
         assert tokens(one, client)["ExpiresIn"] == hours * 3600
         moments.append(moments[-1] + 0.5)
         assert tokens(other, client)["ExpiresIn"] == hours * 3600
+
+
+def test_a_refresh_signs_by_a_pools_new_keys_at_once_whoever_rotated_them(workers, client, moments):
+    one, other = workers
+    refresh = tokens(other, client)["RefreshToken"]
+    one.run(lambda call: keys.rotate(call, call.db.get(readings.Pool, client["UserPoolId"]), compromised=True) and None)
+    token = tokens(other, client, REFRESH_TOKEN=refresh)["AccessToken"]
+    assert other.call("GetUser", {"AccessToken": token}, ANONYMOUS)["Username"]
 
 
 def test_for_half_a_second_the_database_is_not_asked_again(workers, client, moments, asked):
