@@ -1,11 +1,13 @@
 """What somebody tries who means harm, or sends more than anybody needs; it gains nothing."""
 
 import pytest
+from sqlalchemy import select
 
 from authservice.local import housekeeping
 from authservice.local.accounts import directory
 from authservice.local.models import ChallengeSession
-from tests.contract.guest import INVALID_SESSION, LIMIT, PASSWORD, REVOKED, attribute_list, refused
+from tests.contract.guest import INVALID_SESSION, LIMIT, PASSWORD, REVOKED, WRONG, attribute_list, refused
+from tests.contract.srp_client import SrpClient
 
 COMBINING = "a" + "\u0301\u0316" * 60_000
 """A name whose normal form would take a minute to compute."""
@@ -15,6 +17,16 @@ def test_a_name_longer_than_any_is_not_normalised(backend, pool, app_client):
     row = backend.store.run(lambda call: directory.pool(call, pool.id))
     assert len(directory.name_key(row, COMBINING)) == 64
     assert refused(app_client.sign_in, COMBINING).startswith("UserNotFoundException")
+
+
+def test_of_a_name_longer_than_any_little_is_kept_and_sent_back(backend, pool, clock):
+    client = pool.client(PreventUserExistenceErrors="ENABLED", ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"])
+    longest, nobodys = (SrpClient(client, "é" * length, PASSWORD) for length in (2048, 130_000))
+    assert longest.begin()["USERNAME"] == "é" * 2048
+    assert len(str(nobodys.begin())) < 10_000
+    rows = backend.store.run(lambda call: [len(row.state) for row in call.db.scalars(select(ChallengeSession))])
+    assert len(rows) == 2 and max(rows) < 15_000
+    assert refused(nobodys.answer, clock.now) == refused(longest.answer, clock.now) == WRONG
 
 
 def test_anothers_sub_is_no_username(pool, app_client):

@@ -105,6 +105,8 @@ def _begin(call: Call, client: AppClient, parameters: dict) -> Attempt:
     """An attempt by the named user, after the secret hash over the name as typed."""
     name = parameters.get("USERNAME") or _missing("USERNAME")
     directory.check_secret_hash(call, client, parameters.get("SECRET_HASH"), [name])
+    if len(name) > directory.LONGEST_NAME:  # nobody's: what is kept and sent back of it is short
+        name = directory.name_key(client.pool, name)
     user = call.is_about(directory.find_user_signing_in(call, client.pool, name))
     if user is None:
         triggers.fire(client.pool, "UserMigration")
