@@ -1,8 +1,8 @@
 """Reading and writing by statements that are made once: the driver's own cursor, without SQLAlchemy's bookkeeping.
 
 Owns a statement's text and how values become Python's and the database's, on SQLite; libpq.py has the same of
-PostgreSQL. Does not own the statements (readings.py and others) nor what an error means (availability.py). It takes half
-the time.
+PostgreSQL, where a transaction begins with many of them at once. Does not own the statements (readings.py and others)
+nor what an error means (availability.py). It takes half the time.
 """
 
 from collections import namedtuple
@@ -74,7 +74,7 @@ def begin(connection: Connection, commands: Sequence[str], steps: Sequence[Step]
 
 def _given(connection: Connection, steps: Sequence[Step], made: list, results: list) -> Iterator[list[tuple] | int]:
     for (statement, values), own, result in zip(steps, made, results):
-        given = _run(lambda driver, known, own=own, result=result: own.given(result), connection, statement)
+        given = _run(lambda *_: own.given(result), connection, statement)
         yield connection.execute(statement, values) if given is None else given
 
 
