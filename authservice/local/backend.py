@@ -135,7 +135,7 @@ class LocalBackend:
                 return answer
             except SQLAlchemyError as error:
                 found = meaning(error)
-                self.tools.believed_clients.forget()  # perhaps what was believed is why
+                self.tools.believed.forget()  # perhaps what was believed is why
                 if found is None or (attempt == ATTEMPTS - 1 and isinstance(error, IntegrityError)):
                     raise
                 if found is Meaning.AWAY or attempt == ATTEMPTS - 1:

@@ -4,6 +4,7 @@ Owns for how long it is believed. Does not own what is remembered of it (reading
 when the moment is over; one by this process at once, for whatever it commits ends all belief.
 """
 
+from collections.abc import Hashable
 from time import monotonic
 
 SECONDS = 0.5
@@ -15,9 +16,9 @@ class Believed:
     """Keys of what was seen, and until when in monotonic seconds each is believed."""
 
     def __init__(self):
-        self._until: dict[str, float] = {}
+        self._until: dict[Hashable, float] = {}
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: Hashable) -> bool:
         return self._until.get(key, 0.0) > monotonic()
 
     def look(self) -> "Look":
@@ -32,10 +33,10 @@ class Believed:
 class Look:
     """One look into the database, which counts from when it began."""
 
-    def __init__(self, until: dict[str, float]):
+    def __init__(self, until: dict[Hashable, float]):
         self._until, self._began = until, monotonic()
 
-    def saw(self, key: str) -> None:
+    def saw(self, key: Hashable) -> None:
         """This was there, and is believed for a moment."""
         if len(self._until) >= MOST:
             self._until.clear()

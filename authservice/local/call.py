@@ -72,8 +72,8 @@ class Tools:
     """Entered around what takes its time in a call, by its name; for the traces."""
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
-    believed_clients: Believed = field(default_factory=Believed)
-    """App clients that were looked at a moment ago, by id; for readings.py."""
+    believed: Believed = field(default_factory=Believed)
+    """Those that were looked at a moment ago, (model, id); for readings.py."""
     remembered_tokens: dict = field(default_factory=dict)
     """Access tokens found to be ours, by their SHA-256: (kid, claims); filled and judged by tokens/check.py."""
     remembered_documents: dict = field(default_factory=dict)
@@ -253,7 +253,7 @@ class Call:
             self._send_commit(event and (Event, event["id"]))
         finally:
             if may_change_settings:
-                self.tools.believed_clients.forget()
+                self.tools.believed.forget()
         if event:
             self.entry.kept = event["record"]
         for action in self._afterwards:

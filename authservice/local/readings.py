@@ -4,16 +4,18 @@ Owns the queries of the busiest calls (sign-in, refresh, GetUser, AdminGetUser, 
 published documents) and the values they give. A value has the names of its model, so that whoever reads a User reads
 a UserRead too; who changes a row takes the row.
 
-Pools and app clients change rarely and are large, so a process remembers them. Every query brings along which state
-of them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once,
-on every worker; an app client alone, which nearly every call begins with, is believed for half a second (believed.py).
+Pools and app clients change rarely and are large, so a process remembers them. A query brings along which state of
+them is in the database now (`Stamp`); what is remembered of another state is read anew. So a change holds at once, on
+every worker. But the app client that a call begins with is believed for half a second (believed.py), and so is the pool
+of a call that only reads a user: each table that a query joins costs, and each column that it gives.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, exists, inspect, select
+from sqlalchemy import FromClause, Select, bindparam, exists, inspect, select
 
 from authservice.local import database
 from authservice.local.call import Call, digest
@@ -29,6 +31,7 @@ _C, _P, _U, _S, _R, _N, _H, _M = (model.__table__ for model in (AppClient, Pool,
                                                                ChallengeSession, Membership))
 _POOL_STAMP = (_P.c.version.label("pool_version"), _P.c.created_at.label("pool_created_at"))
 _CLIENT_STAMP = (_C.c.version.label("client_version"), _C.c.created_at.label("client_created_at"), *_POOL_STAMP)
+_POOL_ID = property(lambda user: user.pool.id)
 
 
 class UserRead(NamedTuple):
@@ -36,7 +39,6 @@ class UserRead(NamedTuple):
 
     model = User
     id: str
-    pool_id: str
     username: str
     status: str
     enabled: bool
@@ -46,8 +48,22 @@ class UserRead(NamedTuple):
     created_at: datetime
     modified_at: datetime
     pool: Pool
-    in_groups: bool | None = None
-    """Whether he is in any; None where that was not looked up."""
+    pool_id = _POOL_ID
+
+
+class UserOfTokens(NamedTuple):
+    """A user as tokens tell of him."""
+
+    model = User
+    id: str
+    username: str
+    status: str
+    enabled: bool
+    attributes: dict
+    in_groups: bool
+    """Whether he is in any."""
+    pool: Pool
+    pool_id = _POOL_ID
 
 
 class UserSigningIn(NamedTuple):
@@ -55,7 +71,6 @@ class UserSigningIn(NamedTuple):
 
     model = User
     id: str
-    pool_id: str
     username: str
     status: str
     enabled: bool
@@ -72,6 +87,7 @@ class UserSigningIn(NamedTuple):
     version: int
     in_groups: bool
     pool: Pool
+    pool_id = _POOL_ID
 
 
 class ChallengeRead(NamedTuple):
@@ -90,11 +106,9 @@ class ChallengeRead(NamedTuple):
 
 
 class SignInRead(NamedTuple):
-    """A sign-in as a call reads it, with its user and app client."""
+    """A sign-in as tokens are made of it, with its user and app client."""
 
     id: str
-    client_id: str
-    user_id: str
     event_id: str
     auth_time: datetime
     scopes: list
@@ -105,6 +119,16 @@ class SignInRead(NamedTuple):
     claims: dict | None
     resource: str | None
     revoked_at: datetime | None
+    user: UserOfTokens | UserSigningIn
+    client: AppClient
+
+
+class Bearer(NamedTuple):
+    """Who shows an access token: of its sign-in what says whether it holds and what it shows, its user and app client."""
+
+    scopes: list
+    claims: dict | None
+    revoked_at: datetime | None
     user: UserRead
     client: AppClient
 
@@ -113,7 +137,6 @@ class RefreshTokenRead(NamedTuple):
     """A refresh token as a call reads it, with its sign-in."""
 
     id: bytes
-    sign_in_id: str
     expires_at: datetime
     rotated_at: datetime | None
     sign_in: SignInRead
@@ -121,21 +144,28 @@ class RefreshTokenRead(NamedTuple):
 
 _IN_GROUPS = exists().where(_M.c.user_id == _U.c.id).label("in_groups")
 """Most users are in none, and a query for them all would find that out at the price of another one."""
-_USER = [_U.c[name].label(f"user_{name}") for name in UserRead._fields if name not in ("pool", "in_groups")]
-_SIGNING_IN = [_IN_GROUPS if name == "in_groups" else _U.c[name].label(f"user_{name}")
-               for name in UserSigningIn._fields if name != "pool"]
-_CHALLENGE = [_H.c[name].label(f"challenge_{name}") for name in ChallengeRead._fields if name not in ("user", "client")]
-_SIGN_IN = [_S.c[name].label(f"sign_in_{name}") for name in SignInRead._fields if name not in ("user", "client")]
-_TOKEN = [_R.c[name].label(f"token_{name}") for name in RefreshTokenRead._fields if name != "sign_in"]
+
+
+def _columns(kind: type, table: FromClause, name: str) -> list:
+    """What a query gives of a table for such a value."""
+    return [table.c[column].label(f"{name}_{column}") for column in kind._fields if column in table.c]
+
+
+_USER = _columns(UserRead, _U, "user")
+_OF_TOKENS = [*_columns(UserOfTokens, _U, "user"), _IN_GROUPS]
+_SIGNING_IN = [*_columns(UserSigningIn, _U, "user"), _IN_GROUPS]
+_CHALLENGE = _columns(ChallengeRead, _H, "challenge")
+_SIGN_IN = _columns(SignInRead, _S, "sign_in")
+_BEARER = _columns(Bearer, _S, "sign_in")
+_TOKEN = _columns(RefreshTokenRead, _R, "token")
 _UP_TO_USER = len(_TOKEN) + len(_SIGN_IN)
 
 
 # Made once: building a query costs more than running it.
 _POOL = select(*_POOL_STAMP).where(_P.c.id == bindparam("pool_id"))
 _CLIENT = select(*_CLIENT_STAMP).join(_P, _P.c.id == _C.c.pool_id).where(_C.c.id == bindparam("client_id"))
-_BY_SUB = (select(*_USER, *_POOL_STAMP).join(_P, _P.c.id == _U.c.pool_id)
-           .where(_U.c.id == bindparam("sub"), _U.c.pool_id == bindparam("pool_id")))
-_BY_NAME = (select(*_USER, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id).join(_P, _P.c.id == _U.c.pool_id)
+_BY_SUB = select(*_USER).where(_U.c.id == bindparam("sub"), _U.c.pool_id == bindparam("pool_id"))
+_BY_NAME = (select(*_USER).join(_N, _N.c.user_id == _U.c.id)
             .where(_N.c.pool_id == bindparam("pool_id"), _N.c.key == bindparam("key"), _N.c.signs_in))
 _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id)
                        .join(_P, _P.c.id == _U.c.pool_id)
@@ -143,45 +173,38 @@ _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id 
 _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_H)
                  .outerjoin(_U, _U.c.id == _H.c.user_id).join(_C, _C.c.id == _H.c.client_id)
                  .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
-_BY_EVENT = (select(*_SIGN_IN, *_USER, *_CLIENT_STAMP).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
-             .join(_C, _C.c.id == _S.c.client_id).join(_P, _P.c.id == _C.c.pool_id)
-             .where(_S.c.event_id == bindparam("event_id")))
-_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_USER, _IN_GROUPS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
-             .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id).where(_R.c.id == bindparam("id")))
+_BY_EVENT = (select(*_BEARER, *_USER).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
+             .where(_S.c.event_id == bindparam("event_id"), _S.c.client_id == bindparam("client_id")))
+_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_OF_TOKENS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
+             .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id)
+             .where(_R.c.id == bindparam("id"), _S.c.client_id == bindparam("client_id")))
 
 
 def pool(call: Call, pool_id: str) -> Pool | None:
-    """The pool, to be read alone."""
+    """The pool, to be read alone: as it is."""
     found = _one(call, _POOL, {"pool_id": pool_id})
     return found and _remembered(call, Pool, pool_id, tuple(found))
 
 
-def remembered_pool(call: Call, pool_id: str) -> Pool | None:
-    """The pool as this process remembers it, if it does: perhaps of another moment."""
-    known = call.tools.remembered_settings.get((Pool, pool_id))
-    return known and known[1]
+def pool_of_late(call: Call, pool_id: str) -> Pool | None:
+    """The same as it is, or was half a second ago on another worker."""
+    return _believed(call, Pool, pool_id, pool)
 
 
 def client(call: Call, client_id: str) -> AppClient | None:
     """The app client with its pool and secrets, to be read alone: as it is, or was half a second ago on another worker."""
-    believed, known = call.tools.believed_clients, call.tools.remembered_settings.get((AppClient, client_id))
-    if known and client_id in believed:
-        return known[1]
-    look = believed.look()
-    stamp = _one(call, _CLIENT, {"client_id": client_id})
-    found = stamp and _remembered(call, AppClient, client_id, tuple(stamp))
-    if found:
-        look.saw(client_id)
-    return found
+    return _believed(call, AppClient, client_id, _client)
 
 
-def user_by_sub(call: Call, pool_id: str, sub: str) -> UserRead | None:
-    return _user(call, _one(call, _BY_SUB, {"pool_id": pool_id, "sub": sub}))
+def user_by_sub(call: Call, pool: Pool, sub: str) -> UserRead | None:
+    found = _one(call, _BY_SUB, {"pool_id": pool.id, "sub": sub})
+    return found and UserRead(*found, pool)
 
 
-def user_by_name(call: Call, pool_id: str, key: str) -> UserRead | None:
+def user_by_name(call: Call, pool: Pool, key: str) -> UserRead | None:
     """The user a sign-in name belongs to; `key` is the name's normal form."""
-    return _user(call, _one(call, _BY_NAME, {"pool_id": pool_id, "key": key}))
+    found = _one(call, _BY_NAME, {"pool_id": pool.id, "key": key})
+    return found and UserRead(*found, pool)
 
 
 def user_signing_in(call: Call, pool_id: str, key: str) -> UserSigningIn | None:
@@ -203,21 +226,20 @@ def challenge(call: Call, id: bytes) -> ChallengeRead | None:
     return its_client and ChallengeRead(*own, its_user, its_client)
 
 
-def sign_in(call: Call, event_id: str) -> SignInRead | None:
-    """The sign-in an access token belongs to."""
-    found = _one(call, _BY_EVENT, {"event_id": event_id})
-    return found and _sign_in(call, found)
+def bearer(call: Call, event_id: str, client: AppClient) -> Bearer | None:
+    """Who shows the access tokens of this sign-in at the app client, if that has it."""
+    found = _one(call, _BY_EVENT, {"event_id": event_id, "client_id": client.id})
+    return found and Bearer(*found[:len(_BEARER)], UserRead(*found[len(_BEARER):], client.pool), client)
 
 
 def refresh_token(call: Call, token: str, client: AppClient) -> RefreshTokenRead | None:
     """The refresh token, if this app client has it."""
-    found = _one(call, _BY_TOKEN, {"id": digest(token)})
-    if found is None or found.sign_in_client_id != client.id:
+    found = _one(call, _BY_TOKEN, {"id": digest(token), "client_id": client.id})
+    its_pool = found and _remembered(call, Pool, client.pool_id, tuple(found[-len(_POOL_STAMP):]))
+    if not its_pool:
         return None
-    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):_UP_TO_USER], found[_UP_TO_USER:_UP_TO_USER + len(_USER)]
-    its_pool = _remembered(call, Pool, found.user_pool_id, found[-len(_POOL_STAMP):])
-    its_user = its_pool and UserRead(*user, its_pool, found.in_groups)
-    return its_user and RefreshTokenRead(*own, SignInRead(*sign_in, its_user, client))
+    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):_UP_TO_USER], found[_UP_TO_USER:-len(_POOL_STAMP)]
+    return RefreshTokenRead(*own, SignInRead(*sign_in, UserOfTokens(*user, its_pool), client))
 
 
 def _one(call: Call, query: Select, values: dict) -> tuple | None:
@@ -225,21 +247,26 @@ def _one(call: Call, query: Select, values: dict) -> tuple | None:
     return found[0] if found else None
 
 
-# A pool or app client may be deleted between a query and a look at it; what belongs to it is gone with it then.
-
-def _user(call: Call, found: tuple | None) -> UserRead | None:
-    its_pool = found and _remembered(call, Pool, found.user_pool_id, tuple(found[len(_USER):]))
-    return its_pool and UserRead(*found[:len(_USER)], its_pool)
+def _client(call: Call, client_id: str) -> AppClient | None:
+    stamp = _one(call, _CLIENT, {"client_id": client_id})
+    return stamp and _remembered(call, AppClient, client_id, tuple(stamp))
 
 
-def _sign_in(call: Call, found: tuple) -> SignInRead | None:
-    own, user, stamp = found[:len(_SIGN_IN)], found[len(_SIGN_IN):-len(_CLIENT_STAMP)], found[-len(_CLIENT_STAMP):]
-    its_client = _remembered(call, AppClient, own[1], tuple(stamp))
-    return its_client and SignInRead(*own, UserRead(*user, its_client.pool), its_client)
+def _believed(call: Call, model: type[Pool] | type[AppClient], id: str, look_up: Callable):
+    """What is remembered, if it was looked up a moment ago; else what is looked up now."""
+    believed, known = call.tools.believed, call.tools.remembered_settings.get((model, id))
+    if known and (model, id) in believed:
+        return known[1]
+    look = believed.look()
+    found = look_up(call, id)
+    if found:
+        look.saw((model, id))
+    return found
 
 
 def _remembered(call: Call, model, key: str, stamp: Stamp):
-    """The pool or app client in the state of this stamp, or in a newer one; None if it is gone meanwhile."""
+    """The pool or app client in the state of this stamp, or in a newer one; None if it was deleted since the query, and
+    so is what belongs to it."""
     known = call.tools.remembered_settings.get((model, key))
     if known is None or known[0] != stamp:
         with database.session(call.engine) as db:

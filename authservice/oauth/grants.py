@@ -155,7 +155,7 @@ class RefreshShown(TokenMixin):
         self.row = row
 
     def check_client(self, client) -> bool:
-        return self.row.sign_in.client_id == client.row.id
+        return self.row.sign_in.client.id == client.row.id
 
     def get_scope(self) -> str:
         return " ".join(self.row.sign_in.scopes)

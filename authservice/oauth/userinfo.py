@@ -16,7 +16,7 @@ from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError
 from authservice.local.accounts import profile
 from authservice.local.call import Call
-from authservice.local.models import SignIn
+from authservice.local.readings import Bearer
 from authservice.local.tokens import check, issue
 from authservice.oauth import answers, pools
 from authservice.oauth.asked import g, request
@@ -61,7 +61,7 @@ def _tries() -> bool:
 
 def _claims_of(call: Call, token: str) -> Response:
     sign_in = check.reading(call, token, scope=None)
-    g.client_id, g.pool_id = sign_in.client_id, sign_in.user.pool_id  # for the log
+    g.client_id, g.pool_id = sign_in.client.id, sign_in.user.pool_id  # for the log
     if not pools.answers_here(call, sign_in.user.pool_id):
         return _refuse(*BAD_TOKEN)
     if "openid" not in sign_in.scopes:
@@ -70,14 +70,14 @@ def _claims_of(call: Call, token: str) -> Response:
     return Answer(json.dumps(claims))
 
 
-def strict_claims(sign_in: SignIn) -> dict:
+def strict_claims(sign_in: Bearer) -> dict:
     """What OpenID Connect's scopes and `claims` show, in its types; `username`, Cognito's own, with `profile`."""
     user = sign_in.user
     username = {"username": user.username} if "profile" in sign_in.scopes else {}
     return {"sub": user.id, **issue.shown_strictly(sign_in, profile.readable(sign_in.client), "userinfo"), **username}
 
 
-def cognito_claims(sign_in: SignIn) -> dict:
+def cognito_claims(sign_in: Bearer) -> dict:
     """What the app may know of the user in Cognito's way: by its scopes, and of that what it may read."""
     user = sign_in.user
     names = _names_in_scope(set(sign_in.scopes), profile.readable(sign_in.client))

@@ -71,7 +71,7 @@ def test_programs_get_503_their_doors_own_error_and_when_to_come_again(away):
 
 
 def test_a_browser_is_sent_to_no_app_that_cannot_be_looked_up(away):
-    away.backend.tools.believed_clients.forget()
+    away.backend.tools.believed.forget()
     answer = away.authorize()
     assert error_page(answer) == "temporarily_unavailable"
     page = away.get(answer.headers["Location"])

@@ -1,4 +1,4 @@
-"""What a process remembers of pools and app clients is not older than the database; an app client for half a second."""
+"""What a process remembers of pools and app clients is not older than the database, or half a second where it may be."""
 
 import pytest
 
@@ -53,11 +53,11 @@ def moments(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def asked(monkeypatch) -> list[str]:
-    """The ids of the app clients that the database was asked about."""
+    """The ids of the pools and app clients that the database was asked about."""
     asked, one = [], readings._one
 
     def noting(call, query, values):
-        asked.extend([values["client_id"]] if query is readings._CLIENT else [])
+        asked.extend(values.values() if query in (readings._CLIENT, readings._POOL) else [])
         return one(call, query, values)
 
     monkeypatch.setattr(readings, "_one", noting)
@@ -94,6 +94,71 @@ def test_for_half_a_second_the_database_is_not_asked_again(workers, client, mome
         moments.append(100 + moment)
         tokens(one, client)
     assert asked == 2 * [client["ClientId"]]
+
+
+def test_a_user_is_read_by_the_pool_and_app_client_of_half_a_second_ago_and_is_himself_as_he_is(
+        workers, client, moments, asked):
+    one, other = workers
+    token = tokens(one, client)["AccessToken"]
+    readers = [lambda: one.call("GetUser", {"AccessToken": token}, ANONYMOUS),
+               lambda: one.call("AdminGetUser", {"UserPoolId": client["UserPoolId"], "Username": NAME}, OPERATOR)]
+    assert all(read() for read in readers)
+    for moment in (0, 0.49, 0.5):
+        asked.clear()
+        moments.append(100 + moment)
+        other.call("AdminUpdateUserAttributes", {"UserPoolId": client["UserPoolId"], "Username": NAME,
+                                                 "UserAttributes": [{"Name": "name", "Value": str(moment)}]}, OPERATOR)
+        for read in readers:
+            assert {"Name": "name", "Value": str(moment)} in read()["UserAttributes"]
+        assert asked == ([client["ClientId"], client["UserPoolId"]] if moment == 0.5 else [])
+
+
+def test_what_may_be_read_follows_where_it_was_changed_at_once_and_elsewhere_in_half_a_second(workers, client, moments):
+    one, other = workers
+    token = tokens(one, client)["AccessToken"]
+
+    def shows(worker) -> set[str]:
+        return {each["Name"] for each in worker.call("GetUser", {"AccessToken": token}, ANONYMOUS)["UserAttributes"]}
+
+    assert "email" in shows(one) & shows(other)
+    one.call("UpdateUserPoolClient", {**named(client), "ReadAttributes": ["name"]}, OPERATOR)
+    assert "email" not in shows(one)
+    moments.append(100.5)
+    assert "email" not in shows(other)
+
+
+def test_a_compromised_key_is_good_for_nothing_at_any_worker_after_half_a_second(workers, client, moments):
+    one, other = workers
+    token = tokens(other, client)["AccessToken"]
+    assert other.call("GetUser", {"AccessToken": token}, ANONYMOUS)
+    one.run(lambda call: keys.rotate(call, call.db.get(readings.Pool, client["UserPoolId"]), compromised=True) and None)
+    with pytest.raises(CognitoError, match="NotAuthorizedException"):
+        one.call("GetUser", {"AccessToken": token}, ANONYMOUS)
+    moments.append(100.5)
+    with pytest.raises(CognitoError, match="NotAuthorizedException"):
+        other.call("GetUser", {"AccessToken": token}, ANONYMOUS)
+
+
+def test_a_token_of_a_key_that_is_newer_than_what_is_believed_is_good(workers, client, moments):
+    one, other = workers
+    old = tokens(other, client)["AccessToken"]
+    assert other.call("GetUser", {"AccessToken": old}, ANONYMOUS)
+    one.run(lambda call: keys.rotate(call, call.db.get(readings.Pool, client["UserPoolId"]), at_once=True) and None)
+    new = tokens(one, client)["AccessToken"]
+    for _ in range(2):
+        assert other.call("GetUser", {"AccessToken": new}, ANONYMOUS)
+        assert other.call("GetUser", {"AccessToken": old}, ANONYMOUS)
+
+
+def test_a_pool_that_another_worker_has_deleted_is_gone_at_once(workers, client, moments):
+    one, other = workers
+    asked = {"UserPoolId": client["UserPoolId"], "Username": NAME}
+    assert other.call("AdminGetUser", asked, OPERATOR)
+    domain = one.call("DescribeUserPool", {"UserPoolId": client["UserPoolId"]}, OPERATOR)["UserPool"]["Domain"]
+    one.call("DeleteUserPoolDomain", {"UserPoolId": client["UserPoolId"], "Domain": domain}, OPERATOR)
+    one.call("DeleteUserPool", {"UserPoolId": client["UserPoolId"]}, OPERATOR)
+    with pytest.raises(CognitoError, match="ResourceNotFoundException"):
+        other.call("AdminGetUser", asked, OPERATOR)
 
 
 def test_a_sign_in_is_no_change_that_ends_belief_and_a_new_user_may_be_one(workers, client, moments, asked):
@@ -133,18 +198,13 @@ def test_an_app_client_made_anew_with_an_old_ones_id_is_not_the_old_one(workers,
     assert tokens(other, client)["ExpiresIn"] == 3 * 3600
 
 
-@pytest.mark.parametrize(("query", "look"), [
-    (readings._BY_EVENT, lambda call, found: readings._sign_in(call, found)),
-    (readings._CLIENT, lambda call, found: readings._remembered(call, readings.AppClient, "gone", tuple(found)))])
-def test_what_is_deleted_between_a_query_and_a_look_at_it_is_gone(workers, client, query, look):
+def test_what_is_deleted_between_a_query_and_a_look_at_it_is_gone(workers, client):
     one, other = workers
-    tokens(one, client)
-    [event_id] = one.run(lambda call: call.db.scalars(readings.select(readings.SignIn.event_id)).all())
     one.tools.remembered_settings.clear()
 
     def work(call):
-        [found] = call.read(query, {"event_id": event_id, "client_id": client["ClientId"]})
+        [found] = call.read(readings._CLIENT, {"client_id": client["ClientId"]})
         other.call("DeleteUserPoolClient", named(client), OPERATOR)
-        return look(call, found)
+        return readings._remembered(call, readings.AppClient, client["ClientId"], tuple(found))
 
     assert one.run(work) is None

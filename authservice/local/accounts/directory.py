@@ -18,7 +18,7 @@ from authservice.errors import (CognitoError, alias_exists, client_not_found, gr
 from authservice.local import readings
 from authservice.local.call import Call
 from authservice.local.models import AppClient, Group, Membership, Name, Pool, User
-from authservice.local.readings import UserRead, UserSigningIn
+from authservice.local.readings import UserOfTokens, UserRead, UserSigningIn
 
 LONGEST_KEY = 512
 """Characters; a key is indexed, and PostgreSQL indexes no more than 2,700 bytes."""
@@ -131,19 +131,19 @@ def user(call: Call, pool_id: str, name: str) -> User:
 
 
 def reading(call: Call, pool_id: str, name: str) -> UserRead:
-    """The same for a call that changes nothing, mostly in one query: by the pool this process remembers, which the
-    query proves to be as it is now.
+    """The same for a call that changes nothing, mostly in one query; the pool is as it is, or was half a second ago on
+    another worker.
     """
-    the_pool = readings.remembered_pool(call, pool_id)
+    the_pool = readings.pool_of_late(call, pool_id)
     found = the_pool and _find_to_read(call, the_pool, name)
-    if not found or found.pool is not the_pool:
-        found = _find_to_read(call, pool_to_read(call, pool_id), name)
+    if not found:
+        pool_to_read(call, pool_id)  # perhaps it is gone
     return call.is_about(found) or _refuse(user_not_found())
 
 
 def _find_to_read(call: Call, pool: Pool, name: str) -> UserRead | None:
-    by_sub = readings.user_by_sub(call, pool.id, name) if len(name) == SUB else None
-    return by_sub or readings.user_by_name(call, pool.id, name_key(pool, name))
+    by_sub = readings.user_by_sub(call, pool, name) if len(name) == SUB else None
+    return by_sub or readings.user_by_name(call, pool, name_key(pool, name))
 
 
 def pool_to_read(call: Call, pool_id: str) -> Pool:
@@ -188,7 +188,7 @@ GROUPS_OF = (select(Group.name, Group.role_arn, Group.precedence)
              .order_by(Group.precedence.is_(None), Group.precedence, Group.name))
 
 
-def groups_of(call: Call, user: User | UserRead | UserSigningIn) -> list[tuple]:
+def groups_of(call: Call, user: User | UserOfTokens | UserSigningIn) -> list[tuple]:
     """(name, role_arn, precedence) of the user's groups, the lowest precedence number first, those without last."""
     if getattr(user, "in_groups", None) is False:
         return []

@@ -16,7 +16,7 @@ from authservice.errors import (CognitoError, access_token_revoked, invalid_acce
 from authservice.local import readings
 from authservice.local.call import Call, digest
 from authservice.local.models import Pool, SignIn, User
-from authservice.local.readings import SignInRead
+from authservice.local.readings import Bearer
 from authservice.local.tokens import issue, keys
 
 POOL_ID = re.compile(r"(?<=/)[A-Za-z0-9_-]{1,55}\Z")
@@ -41,22 +41,21 @@ def signed_in(call: Call, access_token: str, scope: str | None = issue.API_SCOPE
     return _alive(call, claims, call.db.scalars(query).one_or_none())
 
 
-def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) -> SignInRead:
-    """The same for a call that changes nothing, in one query: the keys are those this process remembers, and if the
-    pool has others by now, which the query tells, all is asked again.
+def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) -> Bearer:
+    """The same for a call that changes nothing, mostly in one query: who showed a token before is looked up by the app
+    client, and the token is held to the keys, as they are or were half a second ago on another worker.
     """
     known = _remembered(call, access_token)
-    pool = known and readings.remembered_pool(call, _pool_of(known[1]))
-    if pool:
+    client = known and readings.client(call, known[1]["client_id"])
+    if client:
         try:
-            claims = _claims_in_scope(call, access_token, scope, pool, known)
-            found = readings.sign_in(call, claims.get("event_id"))
-            if found is not None and found.user.pool.key_generation == pool.key_generation:
-                return _alive(call, claims, found)
+            claims = _claims_in_scope(call, access_token, scope, client.pool, known)
+            return _alive(call, claims, readings.bearer(call, claims.get("event_id"), client))
         except CognitoError:
-            pass  # it may be of a key that is newer than what is remembered
+            pass  # by what is believed, which may not be so any more
     claims = _claims_in_scope(call, access_token, scope)
-    return _alive(call, claims, readings.sign_in(call, claims.get("event_id")))
+    client = readings.client(call, claims["client_id"])
+    return _alive(call, claims, client and readings.bearer(call, claims.get("event_id"), client))
 
 
 def _claims_in_scope(call: Call, access_token: str, scope: str | None, pool: Pool | None = None,
@@ -67,11 +66,11 @@ def _claims_in_scope(call: Call, access_token: str, scope: str | None, pool: Poo
     return claims
 
 
-def _alive(call: Call, claims: dict, sign_in):
+def _alive(call: Call, claims: dict, sign_in: SignIn | Bearer | None):
     """The sign-in, unless it is gone or over, or its user disabled."""
     if sign_in is None:
         raise access_token_revoked() if call.db.get(User, claims["sub"]) else user_not_found()
-    call.about.update(pool=sign_in.user.pool_id, client=sign_in.client_id, user=sign_in.user.id)
+    call.about.update(pool=sign_in.user.pool_id, client=sign_in.client.id, user=sign_in.user.id)
     if sign_in.revoked_at or not sign_in.user.enabled:
         raise access_token_revoked()
     return sign_in

@@ -33,7 +33,7 @@ def redeem(call: Call, client: AppClient, token: str) -> RefreshTokenRead:
     if call.now >= row.expires_at:
         raise not_authorized("Refresh Token has expired")
     if row.rotated_at and not _is_within_grace(call, client, row.rotated_at):
-        call.record(_revocation(call, SignIn.id == row.sign_in_id))
+        call.record(_revocation(call, SignIn.id == row.sign_in.id))
         raise reused()
     user = row.sign_in.user
     if not user.enabled:
