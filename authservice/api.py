@@ -5,7 +5,6 @@ what an operation means: that is behind the seam.
 Source: AWS JSON 1.1 protocol; user pools API, "Common errors".
 """
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
-from authservice import body, this_machine
+from authservice import body, json_text, this_machine
 from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import Backend, Caller, service
@@ -172,7 +171,7 @@ def _body(environ: dict) -> bytes:
 
 def _json(data: bytes) -> object:
     try:
-        return json.loads(data) if data else {}
+        return json_text.read(data) if data else {}
     except (ValueError, RecursionError):
         raise CognitoError("SerializationException", "The request body is not JSON") from None
 
@@ -188,7 +187,7 @@ def _refusal(refusal: CognitoError, known: dict) -> Reply:
     known["outcome"] = refusal.code
     member = "Message" if refusal.code == "SerializationException" else "message"
     told = {"__type": refusal.code, **({member: refusal.message} if refusal.message else {})}
-    answer = _answered(refusal.status, json.dumps(told), known)
+    answer = _answered(refusal.status, json_text.write(told), known)
     answer.headers.append(("x-amzn-ErrorType", f"{refusal.code}:"))
     if refusal.retry_after:
         answer.headers.append(("Retry-After", str(refusal.retry_after)))

@@ -21,6 +21,7 @@ import regex
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from authservice import json_text
 from authservice.errors import CognitoError, invalid_parameter
 
 
@@ -129,7 +130,7 @@ class Service:
 
     def encode(self, answer: dict, indent: int | None = None) -> str:
         """Turn an answer into JSON: datetimes to epoch seconds, bytes to base64."""
-        return _JSON.encode(answer) if indent is None else json.dumps(answer, default=_encode, indent=indent)
+        return json_text.write(answer, _encode) if indent is None else json.dumps(answer, default=_encode, indent=indent)
 
     def validate(self, operation: str, request: dict) -> None:
         """Hold a request to the model's constraints, before anything is looked up.
@@ -224,9 +225,6 @@ def _encode(value):
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-_JSON = json.JSONEncoder(default=_encode)  # dumps makes one anew for each answer
 
 
 @lru_cache(maxsize=None)

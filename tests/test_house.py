@@ -14,8 +14,8 @@ MODULES = sorted((ROOT / "authservice").rglob("*.py"))
 OURS = "authservice"
 
 MAY_IMPORT = {  # the room's own modules besides
-    "crypto": set(), "errors": set(), "config": set(), "demo": set(),
-    "contract": {"errors"},
+    "crypto": set(), "errors": set(), "config": set(), "demo": set(), "json_text": set(),
+    "contract": {"errors", "json_text"},
     "watch": {"contract", "crypto.ids"}, "logs": {"watch"}, "health": {"contract"},
     "figures": {"config", "contract", "watch"}, "metrics": {"config", "figures", "health", "this_machine"},
     "tracing": {"contract", "watch"},
@@ -24,13 +24,14 @@ MAY_IMPORT = {  # the room's own modules besides
     "hosted": {"contract", "errors", "browser", "audit", "watch"},
     "this_machine": set(), "worker": {"config", "create_app", "figures", "hosted", "metrics", "oauth", "outbox", "tracing"},
     "answer": set(), "body": set(),
-    "api": {"answer", "body", "contract", "errors", "crypto", "config", "this_machine", "local.backend", "audit", "watch"},
+    "api": {"answer", "body", "contract", "errors", "crypto", "config", "json_text", "this_machine", "local.backend", "audit",
+            "watch"},
     "outbox": {"config", "browser", "this_machine", "local.messaging"},
     "tls": {"config", "crypto"},
     "serving": {"connections"}, "connections": set(),
     "cognito": {"contract", "errors", "config", "watch"},
-    "local": {"contract", "errors", "crypto", "config", "audit"},
-    "oauth": {"answer", "body", "local", "browser", "errors", "config", "contract", "crypto", "audit", "watch"},
+    "local": {"contract", "errors", "crypto", "config", "audit", "json_text"},
+    "oauth": {"answer", "body", "local", "browser", "errors", "config", "contract", "crypto", "audit", "json_text", "watch"},
 }
 """What each room may use of ours. `__init__` builds everything, the shell (cli) works on everything."""
 
@@ -38,7 +39,7 @@ ONLY_IN = {"flask": {"__init__", "answer", "body", "api", "browser", "hosted", "
                      "demo", "cognito.domain", "worker", "audit.doors"}, "granian": {"serving"},
            "sqlalchemy": {"local", "cli"}, "alembic": {"local"}, "boto3": {"cognito"},
            "botocore": {"contract", "cognito", "local.seed_file"}, "authlib": {"oauth", "demo"}, "passlib": {"crypto"},
-           "prometheus_client": {"metrics"}, "opentelemetry": {"tracing"}, "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "cryptography": {"crypto"}, "trustme": {"tls"},
+           "prometheus_client": {"metrics"}, "opentelemetry": {"tracing"}, "redis": {"local.counters.in_redis"}, "limits": {"local.counters", "local.quotas"}, "gmpy2": {"crypto"}, "pyotp": {"crypto"}, "orjson": {"json_text"}, "cryptography": {"crypto"}, "trustme": {"tls"},
            "flask_babel": {"hosted.languages"}, "babel": {"hosted.languages"}}
 """Libraries with one place."""
 

@@ -11,7 +11,6 @@ there is starts with our own BEGIN.
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 import threading
@@ -26,6 +25,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from authservice import json_text
 from authservice.config import SettingsError
 from authservice.local import prepared, write_turns
 from authservice.local.migrations import REVISIONS
@@ -110,12 +110,12 @@ def open_engine(url: str, wait_seconds: int = 0, threads: int = 4) -> Engine:
     # hide_parameters: an error that is logged must not tell what was to be written.
     pool = {"pool_size": threads + 2, "max_overflow": threads, "pool_timeout": wait_seconds or UNBOUNDED_SECONDS,
             "pool_use_lifo": True, "hide_parameters": True}
-    if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, wait_seconds, pool)
-    return _open_postgres(parsed, wait_seconds, pool)
+    json = {"json_serializer": json_text.write, "json_deserializer": json_text.read}
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    return (_open_sqlite if is_sqlite else _open_postgres)(parsed, wait_seconds, pool | json)
 
 
-def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
+def _open_postgres(url: URL, wait_seconds: int, options: dict) -> Engine:
     """In autocommit, like SQLite: a read is one round trip, and no transaction is open while a call computes.
 
     What the URL says itself, in libpq's parameters, stands.
@@ -130,7 +130,7 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
     given |= {"options": f"{bounds} {url.query.get('options', '')}".strip(), "client_encoding": "utf8",
               "prepare_threshold": None}
     engine = create_engine(url.difference_update_query(["options", "client_encoding"]), isolation_level="AUTOCOMMIT",
-                           connect_args=given, **pool)
+                           connect_args=given, **options)
 
     @event.listens_for(engine, "handle_error")
     def leave_a_server_that_only_reads(context) -> None:
@@ -140,22 +140,14 @@ def _open_postgres(url: URL, wait_seconds: int, pool: dict) -> Engine:
     return engine
 
 
-_value_in = json.JSONDecoder().scan_once
-
-
-def from_json(text: str):
-    """A value as SQLAlchemy has written it: of nothing but JSON, and whole, so that nobody need look what is around it."""
-    return _value_in(text, 0)[0]
-
-
-def _open_sqlite(url: URL, wait_seconds: int, pool: dict) -> Engine:
+def _open_sqlite(url: URL, wait_seconds: int, options: dict) -> Engine:
     if url.database:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # SQLite gives its journals the same mode
     patience, turn = wait_seconds or UNBOUNDED_SECONDS, threading.Lock()
     connecting = {"timeout": patience, "isolation_level": None, "factory": write_turns.Connection}
-    engine = create_engine(url, connect_args=connecting, json_deserializer=from_json, **pool)
+    engine = create_engine(url, connect_args=connecting, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection, record):

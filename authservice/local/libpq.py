@@ -7,7 +7,6 @@ Source: PostgreSQL documentation, "libpq", "Pipeline Mode".
 """
 
 import itertools
-import json
 import select
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +18,7 @@ from psycopg.pq.abc import PGconn
 from sqlalchemy import JSON, Boolean, DateTime, Dialect, Executable, Integer, LargeBinary
 from sqlalchemy.types import TypeEngine
 
-from authservice.local import database
+from authservice import json_text
 
 ENCODING = "utf-8"
 """Of every connection (database.py)."""
@@ -28,7 +27,6 @@ EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
 DONE = {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}
 
 _numbers = itertools.count()
-_encode = json.JSONEncoder().encode
 _WAYS: list[tuple[type[TypeEngine], Callable, Callable]] = [
     (Boolean, lambda value: b"true" if value else b"false", lambda raw: raw == b"\1"),
     (Integer, lambda value: b"%d" % value, lambda raw: int.from_bytes(raw, signed=True)),
@@ -148,17 +146,13 @@ def _way(type: TypeEngine) -> tuple[Callable, Callable]:
     """How values of a column's type become a parameter, and how they are read."""
     kind = getattr(type, "impl_instance", type)
     if isinstance(kind, JSON):
-        return _into_json, _out_of_json
+        return _into_json, json_text.read
     return next(((into, out_of) for known, into, out_of in _WAYS if isinstance(kind, known)), (_into_text, _out_of_text))
 
 
 def _into_json(value) -> bytes:
     """Also of None, which is JSON's null and not SQL's."""
-    return _encode(value).encode()
-
-
-def _out_of_json(raw: bytes):
-    return database.from_json(raw.decode())
+    return json_text.write(value).encode()
 
 
 def _into_text(value: str) -> bytes:

@@ -6,7 +6,6 @@ database is away they wait, so many as fit, and the log says how many were lost.
 (audit/), nor looking them up (history.py).
 """
 
-import json
 import logging
 import os
 import threading
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from authservice import json_text
 from authservice.audit import events
 from authservice.config import Settings
 from authservice.contract import Caller
@@ -40,7 +40,6 @@ LONGEST_RECORD = 102_400
 """Characters of an event; of a longer one parameters and answer are left out, as CloudTrail does at 100 KB."""
 
 _INSERT = insert(Event.__table__)
-_JSON = json.JSONEncoder(separators=(",", ":"), default=lambda value: value.isoformat())
 
 
 class Trail:
@@ -184,9 +183,9 @@ class Trail:
     def _row(self, entry: events.Entry) -> dict:
         event_id = events.new_id(entry.at, entry.number, self._random(8))
         event = entry.event(event_id, self._place)
-        record = _JSON.encode(event)
+        record = json_text.write(event, datetime.isoformat)
         if len(record) > LONGEST_RECORD:
-            record = _JSON.encode({**event, "requestParameters": None, "responseElements": None})
+            record = json_text.write({**event, "requestParameters": None, "responseElements": None}, datetime.isoformat)
         user_id = None if entry.is_read and not entry.error else entry.about.get("user")
         return {"id": event_id, "name": entry.name, "user_id": user_id, "pool_id": entry.pool_id, "record": record}
 

@@ -4,7 +4,6 @@ Source: RFC 6749 sections 4.1.2 and 5.2, RFC 9207; Developer Guide, "User pool e
 reference".
 """
 
-import json
 from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -12,6 +11,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error
 from flask import Response
 from werkzeug.urls import iri_to_uri
 
+from authservice import json_text
 from authservice.answer import Answer
 from authservice.errors import CognitoError, Unavailable
 from authservice.oauth.asked import g, request
@@ -75,7 +75,7 @@ def response(status: int, body: dict | str, headers: list[tuple[str, str]]) -> R
     if "Location" in known:
         return Redirect(known["Location"], status)
     kind = known.pop("Content-Type", None)
-    return Answer(json.dumps(body) if isinstance(body, dict) else body, status, known.items(), kind)
+    return Answer(json_text.write(body) if isinstance(body, dict) else body, status, known.items(), kind)
 
 
 def refusal(error: OAuth2Error | CognitoError) -> Response:
@@ -91,7 +91,7 @@ def refusal(error: OAuth2Error | CognitoError) -> Response:
 def failure(error: str, status: int) -> Response:
     """What went wrong before or beside the protocol, for a program; nothing of how."""
     g.outcome = error
-    return Answer(json.dumps({"error": error}), status)
+    return Answer(json_text.write({"error": error}), status)
 
 
 def not_now(refusal: Unavailable) -> Response:

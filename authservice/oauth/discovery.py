@@ -4,11 +4,11 @@ The issuer is {public URL}/{poolId}, whichever host was asked; the endpoints are
 Source: OpenID Connect Discovery 1.0, RFC 8414, RFC 9207; Developer Guide, "User pool endpoints".
 """
 
-import json
 from collections.abc import Callable
 
 from flask import Response
 
+from authservice import json_text
 from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.local.accounts import assurance
@@ -47,7 +47,7 @@ def _remembered(call: Call, pool: Pool, kind: str, state, make: Callable[[Call, 
     """The document as text: made anew when the pool is another than it was, as readings.py tells, or its `state` is."""
     known = call.tools.remembered_documents.get((kind, pool.id))
     if known is None or known[0] is not pool or known[1] != state:
-        known = pool, state, json.dumps(make(call, pool))
+        known = pool, state, json_text.write(make(call, pool))
         if len(call.tools.remembered_documents) >= MOST_REMEMBERED:
             call.tools.remembered_documents.clear()
         call.tools.remembered_documents[kind, pool.id] = known
@@ -63,7 +63,7 @@ def _answer(backend, pool_id: str, document: Callable[[Call, Pool], str]) -> Res
     if found is None:
         g.outcome = "ResourceNotFoundException"
         body = {"code": "BadRequest", "message": "The specified user pool does not exist."}
-        return Answer(json.dumps(body), 404)
+        return Answer(json_text.write(body), 404)
     g.pool_id = pool_id
     return Answer(found, headers=[("Cache-Control", f"public, max-age={CACHED_SECONDS}")])
 

@@ -6,11 +6,9 @@ scheme's name.
 Source: OpenID Connect Core section 5.3, RFC 6750; Developer Guide, "UserInfo endpoint".
 """
 
-import json
-
 from flask import Response
 
-from authservice import body
+from authservice import body, json_text
 from authservice.answer import Answer
 from authservice.contract import ANONYMOUS
 from authservice.errors import CognitoError
@@ -67,7 +65,7 @@ def _claims_of(call: Call, token: str) -> Response:
     if "openid" not in sign_in.scopes:
         return _refuse(*(NO_OPENID_STRICT if call.settings.strict_oidc else NO_OPENID))
     claims = strict_claims(sign_in) if call.settings.strict_oidc else cognito_claims(sign_in)
-    return Answer(json.dumps(claims))
+    return Answer(json_text.write(claims))
 
 
 def strict_claims(sign_in: Bearer) -> dict:
@@ -106,5 +104,5 @@ def _refuse(status: int, error: str, description: str) -> Response:
     challenge = f'Bearer error="{error}", error_description="{description}"'
     if error == "insufficient_scope":
         challenge += ', scope="openid"'
-    return Response(json.dumps({"error": error, "error_description": description}), status,
+    return Response(json_text.write({"error": error, "error_description": description}), status,
                     content_type="application/json", headers={"WWW-Authenticate": challenge})
