@@ -43,6 +43,7 @@ BEGIN = {True: ("BEGIN",), False: ("BEGIN", "SET LOCAL synchronous_commit = off"
 """The same on PostgreSQL."""
 UPGRADE_ATTEMPTS = 20
 UPGRADE_PAUSE_SECONDS = 0.25
+OPENING_PAUSE_SECONDS = 0.01
 BACKUP_PAGES = 2000
 """So many pages (of 4 KiB) are copied at a stretch; writers wait no longer than that."""
 MIGRATIONS = str(Path(__file__).parent / "migrations")
@@ -152,12 +153,25 @@ def _open_sqlite(url: URL, wait_seconds: int, options: dict) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection, record):
         connection.turn, connection.patience = turn, patience
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection, patience)
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[True]}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")  # as PostgreSQL has it
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: int) -> None:
+    """Have the file in WAL mode. When several make it so at once, SQLite refuses all but one, and lets none wait."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(OPENING_PAUSE_SECONDS)
 
 
 class Connections:

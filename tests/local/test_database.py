@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from authservice.config import SettingsError
@@ -74,6 +75,27 @@ def test_several_threads_may_upgrade_at_once(engine):
     for thread in threads:
         thread.join()
     assert failures == [] and database.revision(engine) == REVISIONS[-1]
+
+
+def test_several_threads_may_be_the_first_to_open_a_file_at_once(tmp_path):
+    failures, together = [], threading.Barrier(4)
+
+    def open_all():
+        for number in range(20):
+            own = database.open_engine(f"sqlite:///{tmp_path / str(number)}")
+            together.wait()
+            try:
+                own.connect().close()
+            except SQLAlchemyError as error:
+                failures.append(error)
+            own.dispose()
+
+    threads = [threading.Thread(target=open_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
 
 
 UPGRADE = "import sys; from authservice.local import database as d; d.upgrade(d.open_engine(sys.argv[1]))"
