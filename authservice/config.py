@@ -50,8 +50,8 @@ class Settings:
     tls: bool = setting(False, "serve https with a certificate of our own making, in the folder tls of the instance; "
                         "else https is a proxy's to end")
     workers: int = setting(1, "worker processes")
-    threads: int = setting(4, "calls that a worker works on at once: waiting for the database or for a hash they leave "
-                           "the core to others, signing they do not")
+    threads: int = setting(0, "calls that a worker works on at once: waiting for the database or for a hash they leave "
+                           "the core to others, signing they do not; 0: 4, with PostgreSQL 8")
     patience: int = setting(20, "seconds that a request may take to arrive, and a connection may be idle; behind a proxy "
                             "more than the proxy keeps its own idle")
     region: str = setting("us-east-1", "region named in ARNs and in new pool ids")
@@ -83,6 +83,11 @@ class Settings:
     @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{(self.instance / 'authservice.db').resolve()}"
+
+    @property
+    def calls_at_once(self) -> int:
+        """Calls that a worker works on at once. Those that wait for PostgreSQL share its answers: it takes some."""
+        return self.threads or (4 if self.sql_url.startswith("sqlite") else 8)
 
     @property
     def replica_urls(self) -> list[str]:
@@ -204,8 +209,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"public_url: {settings.public_url!r} must start with https://, since tls is on")
     if settings.quotas not in ("off", "cognito"):
         raise SettingsError(f"quotas: {settings.quotas!r} is neither off nor cognito")
-    if settings.source_failures < 0 or settings.trusted_proxies < 0:
-        raise SettingsError("source_failures and trusted_proxies: 0 or more")
+    if min(settings.source_failures, settings.trusted_proxies, settings.threads) < 0:
+        raise SettingsError("source_failures, trusted_proxies and threads: 0 or more")
     settings.keys_by_id
     settings.exempt_networks
 

@@ -105,7 +105,7 @@ def serve(host, port, workers, tls):
     sys.stdout.flush()
     from authservice import serving
     serving.run("authservice.worker:create_app", settings.host, settings.port, certificate, settings.workers,
-                settings.threads, settings.patience)
+                settings.calls_at_once, settings.patience)
 
 
 def _prepare(settings: Settings) -> None:

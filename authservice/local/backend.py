@@ -26,6 +26,7 @@ from authservice.local.availability import Gate, Meaning, Preparation, meaning, 
 from authservice.local.accounts import source
 from authservice.local.call import OPERATIONS, READ_AT_REPLICA, Call, Tools
 from authservice.local.messaging import delivery
+from authservice.local.shared_reads import SharedReads
 from authservice.local.trail import Trail
 from authservice.local.quotas import Quotas
 from authservice.local.replicas import Replicas
@@ -52,14 +53,17 @@ class LocalBackend:
                  part: Callable[[str], AbstractContextManager] = nullcontext):
         self.settings = settings
         self.contract = service()
-        self.engine = database.open_engine(settings.sql_url, settings.database_timeout_seconds, settings.threads)
-        self._gate = Gate(settings.threads)
+        self.engine = database.open_engine(settings.sql_url, settings.database_timeout_seconds,
+                                           settings.calls_at_once)
+        self._gate = Gate(settings.calls_at_once)
         sealer = Sealer(load_or_create_key(settings.instance / "seal.key"))
         passwords = Passwords(settings.argon2_memory_kib, settings.argon2_time, settings.argon2_parallelism,
                               at_once=max(1, (os.cpu_count() or 1) // settings.workers), part=part)
         self.trail = Trail(self.engine, settings, clock, random)
+        connections = database.Connections()
+        shared = SharedReads(self.engine, connections) if self.engine.dialect.name == "postgresql" else None
         self.tools = Tools(settings, Vault(sealer), passwords, self.trail, clock, random,
-                           counters.open_counters(settings, self.engine), part=part)
+                           counters.open_counters(settings, self.engine), connections, shared, part)
         self.quotas = Quotas(settings, self.tools.counters)
         self.sealer = sealer
         self.preparation = Preparation(self.engine)

@@ -28,6 +28,7 @@ from authservice.local.believed import Believed
 from authservice.local.counters import Counters
 from authservice.local.database import Base
 from authservice.local.models import Event
+from authservice.local.shared_reads import SharedReads
 from authservice.local.trail import Trail
 from authservice.local.vault import Vault
 
@@ -68,6 +69,8 @@ class Tools:
     random: Callable[[int], bytes]
     counters: Counters
     connections: database.Connections = field(default_factory=database.Connections)
+    shared_reads: SharedReads | None = None
+    """Where the database is asked over a network."""
     part: Callable[[str], AbstractContextManager] = nullcontext
     """Entered around what takes its time in a call, by its name; for the traces."""
     remembered_settings: dict = field(default_factory=dict)
@@ -115,6 +118,9 @@ class Call:
 
     def read(self, query: Select, values: dict) -> list[tuple]:
         """What a query finds that was made once."""
+        shared, held = self.tools.shared_reads, self.__dict__
+        if shared and shared.engine is self.engine and not ("db" in held or "_own" in held):
+            return shared.rows(query, values)
         return prepared.rows(self._connection, query, values)
 
     @property

@@ -243,7 +243,7 @@ def begin_writing(db: Session | Connection, lasting: bool = True, steps: Sequenc
     if not connection.in_transaction():
         connection.begin()  # SQLAlchemy's account of it; nothing is sent
     if connection.dialect.name == "postgresql":
-        return prepared.begin(connection, BEGIN[lasting], steps)
+        return prepared.together(connection, steps, BEGIN[lasting])
     driver = connection.connection.driver_connection
     try:
         if connection.info.get("lasting", True) != lasting:  # how the last transaction of this connection was

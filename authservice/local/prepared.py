@@ -57,8 +57,8 @@ def add(connection: Connection, into: Insert, rows: list[dict]) -> None:
         connection.execute(into, rows)
 
 
-def begin(connection: Connection, commands: Sequence[str], steps: Sequence[Step]) -> Iterator[list[tuple] | int]:
-    """Begin a transaction on PostgreSQL by these commands, and send it the steps at once; then as `each`.
+def together(connection: Connection, steps: Sequence[Step], first: Sequence[str] = ()) -> Iterator[list[tuple] | int]:
+    """Send PostgreSQL the steps at once, after the commands that come first; then as `each`.
 
     A server that is asked one thing after the other costs both sides more than it does to answer. An error comes when its
     step's turn does.
@@ -66,9 +66,10 @@ def begin(connection: Connection, commands: Sequence[str], steps: Sequence[Step]
     made = [_made(statement, None if isinstance(statement, Select) else tuple(values), connection.dialect)
             for statement, values in steps]
     with_values = [(statement, values) for statement, (_, values) in zip(made, steps)]
-    results = _run(partial(_libpq().together, commands, with_values), connection, commands[0])
+    start = first[0] if first else "SELECT 1"
+    results = _run(partial(_libpq().together, first, with_values), connection, start)
     if results is None:
-        connection.exec_driver_sql(commands[0])  # raises, and keeps account
+        connection.exec_driver_sql(start)  # raises, and keeps account
     return _given(connection, steps, made, results)
 
 

@@ -32,7 +32,7 @@ class Replicas:
     """The copies at the setting's URLs. A thread looks at them every second, from the first use on."""
 
     def __init__(self, primary: Engine, settings: Settings):
-        wait, threads = settings.database_timeout_seconds, settings.threads
+        wait, threads = settings.database_timeout_seconds, settings.calls_at_once
         self._primary, self._most_behind = primary, settings.database_replica_lag_seconds
         self._all = [database.open_engine(url, wait, threads) for url in settings.replica_urls]
         self._told = dict.fromkeys(self._all, "")
