@@ -12,7 +12,7 @@ of a call that only reads a user: each table that a query joins costs, and each 
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from sqlalchemy import FromClause, Select, bindparam, exists, inspect, select
@@ -47,6 +47,20 @@ class UserRead(NamedTuple):
     mfa_preferred: str | None
     created_at: datetime
     modified_at: datetime
+    pool: Pool
+    pool_id = _POOL_ID
+
+
+class UserShown(NamedTuple):
+    """A user as who has his access token sees him."""
+
+    model = User
+    id: str
+    username: str
+    enabled: bool
+    attributes: dict
+    mfa_methods: list
+    mfa_preferred: str | None
     pool: Pool
     pool_id = _POOL_ID
 
@@ -129,7 +143,7 @@ class Bearer(NamedTuple):
     scopes: list
     claims: dict | None
     revoked_at: datetime | None
-    user: UserRead
+    user: UserShown
     client: AppClient
 
 
@@ -152,6 +166,7 @@ def _columns(kind: type, table: FromClause, name: str) -> list:
 
 
 _USER = _columns(UserRead, _U, "user")
+_SHOWN = _columns(UserShown, _U, "user")
 _OF_TOKENS = [*_columns(UserOfTokens, _U, "user"), _IN_GROUPS]
 _SIGNING_IN = [*_columns(UserSigningIn, _U, "user"), _IN_GROUPS]
 _CHALLENGE = _columns(ChallengeRead, _H, "challenge")
@@ -173,7 +188,7 @@ _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id 
 _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_H)
                  .outerjoin(_U, _U.c.id == _H.c.user_id).join(_C, _C.c.id == _H.c.client_id)
                  .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
-_BY_EVENT = (select(*_BEARER, *_USER).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
+_BY_EVENT = (select(*_BEARER, *_SHOWN).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
              .where(_S.c.event_id == bindparam("event_id"), _S.c.client_id == bindparam("client_id")))
 _BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_OF_TOKENS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
              .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id)
@@ -229,7 +244,7 @@ def challenge(call: Call, id: bytes) -> ChallengeRead | None:
 def bearer(call: Call, event_id: str, client: AppClient) -> Bearer | None:
     """Who shows the access tokens of this sign-in at the app client, if that has it."""
     found = _one(call, _BY_EVENT, {"event_id": event_id, "client_id": client.id})
-    return found and Bearer(*found[:len(_BEARER)], UserRead(*found[len(_BEARER):], client.pool), client)
+    return found and Bearer(*found[:len(_BEARER)], UserShown(*found[len(_BEARER):], client.pool), client)
 
 
 def refresh_token(call: Call, token: str, client: AppClient) -> RefreshTokenRead | None:
@@ -282,7 +297,8 @@ def _remembered(call: Call, model, key: str, stamp: Stamp):
 
 
 def _plain(row: Pool | AppClient):
-    """The row as plain values, with the model's own questions: SQLAlchemy looks at every access to a row's."""
+    """The row as plain values, with the model's own questions, each answered once: SQLAlchemy looks at every access to
+    a row's."""
     values = {name: getattr(row, name) for name in inspect(type(row)).column_attrs.keys()}
     if isinstance(row, AppClient):
         values |= {"pool": _plain(row.pool), "secrets": row.secrets}
@@ -298,7 +314,7 @@ class _Values:
 
 @cache
 def _kind_of(model: type[Pool] | type[AppClient]) -> type[_Values]:
-    questions = {name: member for name, member in vars(model).items() if isinstance(member, property)}
+    questions = {name: cached_property(member.fget) for name, member in vars(model).items() if isinstance(member, property)}
     return type(f"{model.__name__}Read", (_Values,), {**questions, "model": model})
 
 

@@ -21,7 +21,7 @@ from werkzeug.datastructures import MultiDict
 
 from authservice import browser
 from authservice.contract import ANONYMOUS
-from authservice.local.accounts import assurance, profile
+from authservice.local.accounts import assurance
 from authservice.local.call import Call
 from authservice.local.models import AppClient, BrowserSession
 from authservice.local.tokens import browser_sessions, id_token_hint, issue
@@ -94,7 +94,7 @@ class Asked:
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes that `claims` asks for by name, the app client may read, and no scope of the request shows."""
-        by_name = set().union(*self.claims.names.values()) & profile.readable(self.client) - {"sub"}
+        by_name = set().union(*self.claims.names.values()) & self.client.readable - {"sub"}
         return tuple(sorted(by_name - issue.named_by_scope(self.scopes, by_name)))
 
     @property

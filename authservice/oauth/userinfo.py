@@ -6,6 +6,8 @@ scheme's name.
 Source: OpenID Connect Core section 5.3, RFC 6750; Developer Guide, "UserInfo endpoint".
 """
 
+from collections.abc import Set
+
 from flask import Response
 
 from authservice import body, json_text
@@ -72,18 +74,18 @@ def strict_claims(sign_in: Bearer) -> dict:
     """What OpenID Connect's scopes and `claims` show, in its types; `username`, Cognito's own, with `profile`."""
     user = sign_in.user
     username = {"username": user.username} if "profile" in sign_in.scopes else {}
-    return {"sub": user.id, **issue.shown_strictly(sign_in, profile.readable(sign_in.client), "userinfo"), **username}
+    return {"sub": user.id, **issue.shown_strictly(sign_in, sign_in.client.readable, "userinfo"), **username}
 
 
 def cognito_claims(sign_in: Bearer) -> dict:
     """What the app may know of the user in Cognito's way: by its scopes, and of that what it may read."""
     user = sign_in.user
-    names = _names_in_scope(set(sign_in.scopes), profile.readable(sign_in.client))
+    names = _names_in_scope(set(sign_in.scopes), sign_in.client.readable)
     shown = {name: _shown(name, value) for name, value in user.attributes.items() if name in names}
     return {"sub": user.id, **shown, "username": user.username}
 
 
-def _names_in_scope(scopes: set[str], readable: set[str]) -> set[str]:
+def _names_in_scope(scopes: set[str], readable: frozenset[str]) -> Set[str]:
     """`openid` alone shows everything; with others it shows what those are for."""
     return issue.named_by_scope(scopes, readable) if scopes & {"profile", *issue.SCOPED} else readable
 

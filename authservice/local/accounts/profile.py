@@ -113,14 +113,6 @@ def writable(client: AppClient) -> set[str]:
     return names - {"sub", "identities", *VERIFIED.values()}
 
 
-def readable(client: AppClient) -> set[str]:
-    """What this app client may read: its ReadAttributes, else everything that is not for developers only."""
-    listed = client.settings.get("ReadAttributes")
-    if listed:
-        return {"sub", *listed}
-    return {entry["Name"] for entry in client.pool.schema if not entry.get("DeveloperOnlyAttribute")}
-
-
 def change(user: User, changes: dict[str, str]) -> None:
     """Set attributes; an empty value removes one, and an address takes its verified flag along."""
     for name, value in changes.items():

@@ -97,6 +97,13 @@ class AppClient(Base):
         return self.settings.get("PreventUserExistenceErrors") == "ENABLED"
 
     @property
+    def readable(self) -> frozenset[str]:
+        """The attributes it may read: its ReadAttributes, else everything that is not for developers only."""
+        if listed := self.settings.get("ReadAttributes"):
+            return frozenset({"sub", *listed})
+        return frozenset(entry["Name"] for entry in self.pool.schema if not entry.get("DeveloperOnlyAttribute"))
+
+    @property
     def revocable(self) -> bool:
         """EnableTokenRevocation: tokens carry origin_jti and can be revoked."""
         return self.settings.get("EnableTokenRevocation", True)

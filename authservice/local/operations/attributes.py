@@ -12,7 +12,7 @@ def get_user(call: Call, request: dict) -> dict:
     """The user's own profile, as far as the app client may read it. Source: API_GetUser."""
     sign_in = check.reading(call, request["AccessToken"])
     user = sign_in.user
-    attributes = profile.attribute_list(user, profile.readable(sign_in.client))
+    attributes = profile.attribute_list(user, sign_in.client.readable)
     return {"Username": user.username, "UserAttributes": attributes, **profile.mfa_members(user)}
 
 

@@ -5,7 +5,7 @@ oauth/), nor how long the keys live (keys.py).
 Source: Developer Guide, "Understanding user pool JSON web tokens".
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Set
 from datetime import datetime
 
 from authservice.local.accounts import assurance, directory, profile
@@ -134,7 +134,7 @@ def _roles(groups: list[tuple]) -> dict:
 
 
 def _attribute_claims(call: Call, sign_in: SignIn) -> dict:
-    readable = profile.readable(sign_in.client)
+    readable = sign_in.client.readable
     if not sign_in.from_domain:
         return shown(sign_in.user, readable)
     if call.settings.strict_oidc:
@@ -142,7 +142,7 @@ def _attribute_claims(call: Call, sign_in: SignIn) -> dict:
     return shown(sign_in.user, readable & _names_in_scope(sign_in.scopes, readable))
 
 
-def _names_in_scope(scopes: Iterable[str], everything: set[str]) -> set[str]:
+def _names_in_scope(scopes: Iterable[str], everything: frozenset[str]) -> Set[str]:
     """Which attributes Cognito's ID token of these scopes carries: all for `profile`, or for `openid` alone."""
     wanted = [SCOPED[scope] for scope in scopes if scope in SCOPED]
     if "profile" in scopes or not wanted:
@@ -155,7 +155,7 @@ def shown(user: User, names: Iterable[str]) -> dict:
     return {name: claim_value(name, value) for name, value in user.attributes.items() if name in names}
 
 
-def shown_strictly(sign_in: SignIn, readable: set[str], place: str) -> dict:
+def shown_strictly(sign_in: SignIn, readable: frozenset[str], place: str) -> dict:
     """The attributes that the scopes name, or `claims` for this place (id_token or userinfo), in the types that
     OpenID Connect gives them; an `updated_at` that is no whole number is left out (Core sections 5.1, 5.4, 5.5).
     """
@@ -166,10 +166,12 @@ def shown_strictly(sign_in: SignIn, readable: set[str], place: str) -> dict:
     return claims
 
 
-def named_by_scope(scopes: Iterable[str], readable: set[str]) -> set[str]:
+def named_by_scope(scopes: Collection[str], readable: frozenset[str]) -> Set[str]:
     """Which of the readable attributes these scopes are for: of `openid` none; custom ones come with `profile`."""
-    by_scope = {**SCOPED, "profile": PROFILE | {name for name in readable if ":" in name}}
-    return readable & set().union(*(by_scope.get(scope, ()) for scope in scopes))
+    named = set().union(*(SCOPED.get(scope, ()) for scope in scopes))
+    if "profile" in scopes:
+        named |= PROFILE | {name for name in readable if ":" in name}
+    return readable & named
 
 
 def claim_value(name: str, value: str):
