@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authservice import json_text
+from authservice.config import Settings
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -21,7 +22,7 @@ def test_what_is_written_is_ascii_in_one_line_and_says_the_same_to_everybody(val
     assert json.loads(text) == value
 
 
-@pytest.mark.parametrize("value", ["\ud800", {"\udfff": 2**64}, -2**63 - 1, {1: "a name that is a number"}])
+@pytest.mark.parametrize("value", ["\ud800", {"\udfff": 2**64}, -2**63 - 1, {1: "a name that is a number"}, "delete \x7f"])
 def test_what_orjson_alone_does_not_write_is_as_python_has_it(value):
     assert json_text.write(value) == json.dumps(value, separators=(",", ":"))
 
@@ -61,6 +62,12 @@ def test_a_value_of_another_kind_is_written_as_one_says_or_not_at_all():
     moment = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
     assert json_text.write({"at": moment}, lambda value: value.timestamp()) == '{"at":1772366400.0}'
     assert json_text.write({"ö": moment}, datetime.isoformat) == r'{"\u00f6":"2026-03-01T12:00:00+00:00"}'
-    for default in (None, datetime.isoformat):
-        with pytest.raises(TypeError):
-            json_text.write({"bytes": b"1"}, default)
+    for value in (b"1", Settings()):
+        for default in (None, datetime.isoformat):
+            with pytest.raises(TypeError):
+                json_text.write({"what": value}, default)
+
+
+def test_a_whole_number_beyond_64_bits_is_read_as_what_it_is_nearly():
+    assert json_text.read("[18446744073709551615, -9223372036854775808]") == [2**64 - 1, -2**63]
+    assert json_text.read("[18446744073709551616, -9223372036854775809]") == [2.0**64, -2.0**63]
