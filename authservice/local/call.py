@@ -27,14 +27,14 @@ from authservice.local import database, prepared
 from authservice.local.believed import Believed
 from authservice.local.counters import Counters
 from authservice.local.database import Base
-from authservice.local.models import Event
+from authservice.local.models import AppClient, Event, Pool
 from authservice.local.shared_reads import SharedReads
 from authservice.local.trail import Trail
 from authservice.local.vault import Vault
 
+SETTINGS = (Pool.__table__, AppClient.__table__)
+"""Of which a process remembers rows (readings.py)."""
 OPERATIONS: dict[str, Callable[["Call", dict], dict]] = {}
-
-
 READ_AT_REPLICA: set[str] = set()
 """Operations that a copy of the database may answer."""
 
@@ -76,7 +76,7 @@ class Tools:
     remembered_settings: dict = field(default_factory=dict)
     """Pools and app clients as they are in the database; filled and judged by readings.py."""
     believed: Believed = field(default_factory=Believed)
-    """Those that were looked at a moment ago, (model, id); for readings.py."""
+    """Those that were looked at a moment ago, by (model, id); for readings.py."""
     remembered_tokens: dict = field(default_factory=dict)
     """Access tokens found to be ours, by their SHA-256: (kid, claims); filled and judged by tokens/check.py."""
     remembered_documents: dict = field(default_factory=dict)
@@ -238,7 +238,7 @@ class Call:
                 self._write_everything()
 
     def _write_everything(self) -> None:
-        connection, may_change_settings = self._connection, bool(self._also or self._has_changed_rows)
+        connection, may_change_settings = self._connection, self._may_change_settings
         event = self.entry and not self.entry.kept and self.tools.trail.of_change(self.entry)
         promises, rows = list(self._promises()), [*self._inserts, *([(Event, event)] if event else ())]
         steps = [promise[:2] for promise in promises] + [(_insert(model), values) for model, values in rows]
@@ -313,6 +313,10 @@ class Call:
     def _has_changed_rows(self) -> bool:
         db = self.__dict__.get("db")
         return db is not None and bool(db.new or db.deleted or any(map(db.is_modified, db.dirty)))
+
+    @property
+    def _may_change_settings(self) -> bool:
+        return bool(self._also or self._has_changed_rows or any(claim[0].table in SETTINGS for claim in self._claims))
 
     @property
     def _is_lasting(self) -> bool:

@@ -268,20 +268,19 @@ def _client(call: Call, client_id: str) -> AppClient | None:
 
 
 def _believed(call: Call, model: type[Pool] | type[AppClient], id: str, look_up: Callable):
-    """What is remembered, if it was looked up a moment ago; else what is looked up now."""
-    believed, known = call.tools.believed, call.tools.remembered_settings.get((model, id))
-    if known and (model, id) in believed:
-        return known[1]
-    look = believed.look()
+    """What was looked up a moment ago, or else what is looked up now."""
+    if known := call.tools.believed.of((model, id)):
+        return known
+    look = call.tools.believed.look()
     found = look_up(call, id)
     if found:
-        look.saw((model, id))
+        look.saw((model, id), found)
     return found
 
 
 def _remembered(call: Call, model, key: str, stamp: Stamp):
-    """The pool or app client in the state of this stamp, or in a newer one; None if it was deleted since the query, and
-    so is what belongs to it."""
+    """The pool or app client in the state of this stamp, or in one that it had since the query; None if it was deleted
+    since, and so is what belongs to it."""
     known = call.tools.remembered_settings.get((model, key))
     if known is None or known[0] != stamp:
         with database.session(call.engine) as db:

@@ -172,10 +172,11 @@ def test_a_sign_in_is_no_change_that_ends_belief_and_a_new_user_may_be_one(worke
 def test_what_was_looked_up_when_something_changed_is_not_believed():
     known = believed.Believed()
     before, _ = known.look(), known.forget()
-    before.saw("an id")
-    assert "an id" not in known
-    known.look().saw("an id")
-    assert "an id" in known
+    before.saw("an id", "old")
+    assert known.of("an id") is None
+    known.look().saw("an id", "new")
+    before.saw("an id", "old")
+    assert known.of("an id") == "new"
 
 
 def test_a_sign_in_at_an_app_client_that_another_worker_has_deleted_is_refused(workers, client, moments):
@@ -184,6 +185,22 @@ def test_a_sign_in_at_an_app_client_that_another_worker_has_deleted_is_refused(w
     one.call("DeleteUserPoolClient", named(client), OPERATOR)
     with pytest.raises(CognitoError, match="ResourceNotFoundException"):
         tokens(other, client)
+
+
+@pytest.mark.parametrize("change", [
+    lambda worker, client: worker.call("DeleteUserPoolClient", named(client), OPERATOR),
+    lambda worker, client: worker.call("UpdateUserPoolClient", named(client), OPERATOR)])  # to no flows
+def test_an_app_client_that_a_worker_has_changed_or_deleted_is_so_there_at_once(workers, client, moments, change):
+    one, _ = workers
+    tokens(one, client)
+    change(one, client)
+    assert readings_of(one, client) != client["ExplicitAuthFlows"]
+
+
+def readings_of(worker, client: dict) -> list[str] | None:
+    """The flows of the app client as the worker reads them for a sign-in."""
+    found = worker.run(lambda call: readings.client(call, client["ClientId"]))
+    return found and found.settings.get("ExplicitAuthFlows")
 
 
 def test_an_app_client_made_anew_with_an_old_ones_id_is_not_the_old_one(workers, client, moments):

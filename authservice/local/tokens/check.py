@@ -52,7 +52,7 @@ def reading(call: Call, access_token: str, scope: str | None = issue.API_SCOPE) 
             claims = _claims_in_scope(call, access_token, scope, client.pool, known)
             return _alive(call, claims, readings.bearer(call, claims.get("event_id"), client))
         except CognitoError:
-            pass  # by what is believed, which may not be so any more
+            pass  # by keys that are believed, and may be others now
     claims = _claims_in_scope(call, access_token, scope)
     client = readings.client(call, claims["client_id"])
     return _alive(call, claims, client and readings.bearer(call, claims.get("event_id"), client))

@@ -35,7 +35,8 @@ def begin(call: Call, user: User | UserSigningIn, client: AppClient, scopes: Ite
     acr, claims, resource."""
     longest = max(validity.access(client), validity.identity(client))
     values = {"id": call.uuid(), "event_id": call.uuid(), "scopes": list(scopes), "auth_time": auth_time or call.now,
-              "from_domain": from_domain, "methods": list(methods), **dict.fromkeys(("nonce", "acr", "claims", "resource")), **details}
+              "from_domain": from_domain, "methods": list(methods),
+              **dict.fromkeys(("nonce", "acr", "claims", "resource")), **details}
     call.insert(SignIn, **values, user_id=user.id, client_id=client.id,
                 expires_at=call.now + validity.refresh(client) + longest)
     return SignInRead(**values, revoked_at=None, user=user, client=client)
