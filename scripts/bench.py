@@ -40,7 +40,7 @@ from measuring.rounds import Measurement, Pace, pace
 from measuring.world import World
 
 CONNECTIONS = 8
-"""Keep-alive connections for each worker: as many as calls that it works on at once, where it is not SQLite twice that."""
+"""Keep-alive connections for each worker. It works on as many calls at once on PostgreSQL, on half as many on SQLite."""
 KEPT = ("argon2_memory_kib", "argon2_time", "argon2_parallelism")
 """Settings of the environment that hold for a measurement too."""
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "postgres": "PostgreSQL"}

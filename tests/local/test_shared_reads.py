@@ -1,18 +1,20 @@
 """Reads that come while another is under way at PostgreSQL share the next round trip, and nothing else."""
 
+import itertools
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.exc import DataError
 
-from authservice.local import database, prepared
+from authservice.local import database, prepared, shared_reads
 from authservice.local.availability import Meaning, meaning
 from authservice.local.backend import LocalBackend
-from authservice.local.models import Event
+from authservice.local.models import Event, Pool
 from authservice.local.shared_reads import SharedReads
 from tests.conftest import make_settings
 
@@ -68,12 +70,13 @@ def held(engine):
 
 
 @pytest.fixture
-def asked(engine, reads):
+def asked(engine, reads, monkeypatch):
     """Asks one read, which is held up, and then others, each by a thread; gives their futures when all wait."""
+    monkeypatch.setattr(shared_reads, "PATIENCE_SECONDS", 30)
     with ThreadPoolExecutor(len(NAMES)) as threads:
         def ask(first: tuple, *others: tuple) -> list[Future]:
             futures = [threads.submit(reads.rows, *first)]
-            until(lambda: waits_for_a_lock(engine))
+            until(lambda: wait_for_a_lock(engine))
             futures += [threads.submit(reads.rows, *other) for other in others]
             until(lambda: len(reads._waiting) == len(others))
             return futures
@@ -81,9 +84,10 @@ def asked(engine, reads):
         yield ask
 
 
-def waits_for_a_lock(engine) -> bool:
+def wait_for_a_lock(engine) -> int:
+    """How many reads do."""
     with engine.connect() as connection:
-        return bool(connection.exec_driver_sql("SELECT 1 FROM pg_locks WHERE NOT granted").all())
+        return len(connection.exec_driver_sql("SELECT 1 FROM pg_locks WHERE NOT granted").all())
 
 
 def until(holds, seconds: float = 10) -> None:
@@ -97,7 +101,7 @@ def by_id(name: str) -> tuple:
     return BY_ID, {"id": event_id(name)}
 
 
-def test_those_who_come_while_one_is_asked_are_asked_together_and_each_gets_his_own(engine, reads, asked, trips):
+def test_those_who_come_while_one_is_asked_are_asked_together_and_each_gets_his_own(engine, asked, trips):
     with held(engine):
         found = asked(*map(by_id, NAMES[:-1]), by_id("nobody"))
     assert [each.result() for each in found] == [[(name,)] for name in NAMES[:-1]] + [[]]
@@ -129,22 +133,55 @@ def test_who_asks_what_cannot_be_answered_fails_alone(engine, reads, asked, bad,
     assert reads.rows(*by_id(NAMES[0])) == [(NAMES[0],)]
 
 
-def test_a_connection_that_breaks_is_told_to_all_who_wait_and_the_next_read_has_another(engine, reads, asked):
+def test_a_connection_that_breaks_is_told_to_him_whose_read_it_has_and_the_others_have_another(engine, reads, asked):
     with held(engine):
-        everybody = asked(*map(by_id, NAMES))
+        first, *others = asked(*map(by_id, NAMES))
         with engine.connect() as other:
             other.exec_driver_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
-        errors = [each.exception() for each in everybody]
-    assert {meaning(error) for error in errors} == {Meaning.BROKEN}
+        assert meaning(first.exception()) is Meaning.BROKEN
+    assert [each.result() for each in others] == [[(name,)] for name in NAMES[1:]]
+
+
+def test_nobody_waits_for_others_for_longer_than_a_moment(engine, reads):
+    elsewhere = select(Pool.name).where(Pool.id == bindparam("id"))
+    with ThreadPoolExecutor(2) as threads, held(engine):
+        threads.submit(reads.rows, *by_id(NAMES[0]))
+        until(lambda: wait_for_a_lock(engine))
+        began = time.monotonic()
+        assert threads.submit(reads.rows, elsewhere, {"id": "none"}).result() == []
+        assert time.monotonic() - began < 0.5
+
+
+def test_nobody_waits_for_longer_than_for_the_database(engine, reads):
+    with ThreadPoolExecutor(len(NAMES)) as threads, held(engine):
+        began = time.monotonic()
+        everybody = [threads.submit(reads.rows, *by_id(name)) for name in NAMES]
+        assert {meaning(each.exception()) for each in everybody} == {Meaning.AWAY}
+        assert time.monotonic() - began < 1.5 * PATIENCE_SECONDS
     assert reads.rows(*by_id(NAMES[0])) == [(NAMES[0],)]
 
 
-def test_nobody_waits_behind_others_for_longer_than_for_the_database(engine, reads, asked):
-    with held(engine):
-        began = time.monotonic()
-        everybody = asked(*map(by_id, NAMES))
-        assert {meaning(each.exception()) for each in everybody} == {Meaning.AWAY}
-        assert time.monotonic() - began < 1.5 * PATIENCE_SECONDS
+def test_a_database_that_is_far_is_asked_by_everybody_himself_until_it_is_near(engine, reads, monkeypatch):
+    monkeypatch.setattr(shared_reads, "PATIENCE_SECONDS", 30)
+    clock = itertools.count(step=0.01)
+    monkeypatch.setattr(shared_reads, "perf_counter", lambda: next(clock))
+    for _ in range(shared_reads.TRIPS):
+        reads.rows(*by_id(NAMES[0]))
+    with ThreadPoolExecutor(len(NAMES)) as threads, held(engine):
+        everybody = [threads.submit(reads.rows, *by_id(name)) for name in NAMES]
+        until(lambda: wait_for_a_lock(engine) == len(NAMES))
+    assert [each.result() for each in everybody] == [[(name,)] for name in NAMES]
+    monkeypatch.setattr(shared_reads, "perf_counter", lambda: 0)
+    for _ in range(shared_reads.TRIPS):
+        reads.rows(*by_id(NAMES[0]))
+    assert reads._is_near
+
+
+def test_whatever_happens_to_him_who_asks_the_others_are_asked(engine, reads, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(prepared, "rows", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            reads.rows(*by_id(NAMES[0]))
     assert reads.rows(*by_id(NAMES[0])) == [(NAMES[0],)]
 
 
