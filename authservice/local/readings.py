@@ -173,13 +173,15 @@ _CHALLENGE = _columns(ChallengeRead, _H, "challenge")
 _SIGN_IN = _columns(SignInRead, _S, "sign_in")
 _BEARER = _columns(Bearer, _S, "sign_in")
 _TOKEN = _columns(RefreshTokenRead, _R, "token")
-_UP_TO_USER = len(_TOKEN) + len(_SIGN_IN)
+_UP_TO_SIGN_IN = 1 + len(_TOKEN)
+_UP_TO_USER = _UP_TO_SIGN_IN + len(_SIGN_IN)
 
 
-# Made once: building a query costs more than running it.
+# Made once: building a query costs more than running it. None has a condition besides its key: a database that knows
+# little of its tables yet might look for that first, and read all users of a pool.
 _POOL = select(*_POOL_STAMP).where(_P.c.id == bindparam("pool_id"))
 _CLIENT = select(*_CLIENT_STAMP).join(_P, _P.c.id == _C.c.pool_id).where(_C.c.id == bindparam("client_id"))
-_BY_SUB = select(*_USER).where(_U.c.id == bindparam("sub"), _U.c.pool_id == bindparam("pool_id"))
+_BY_SUB = select(_U.c.pool_id, *_USER).where(_U.c.id == bindparam("sub"))
 _BY_NAME = (select(*_USER).join(_N, _N.c.user_id == _U.c.id)
             .where(_N.c.pool_id == bindparam("pool_id"), _N.c.key == bindparam("key"), _N.c.signs_in))
 _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id == _U.c.id)
@@ -188,11 +190,10 @@ _SIGNING_IN_BY_NAME = (select(*_SIGNING_IN, *_POOL_STAMP).join(_N, _N.c.user_id 
 _BY_CHALLENGE = (select(*_CHALLENGE, *_SIGNING_IN, *_CLIENT_STAMP).select_from(_H)
                  .outerjoin(_U, _U.c.id == _H.c.user_id).join(_C, _C.c.id == _H.c.client_id)
                  .join(_P, _P.c.id == _C.c.pool_id).where(_H.c.id == bindparam("id")))
-_BY_EVENT = (select(*_BEARER, *_SHOWN).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
-             .where(_S.c.event_id == bindparam("event_id"), _S.c.client_id == bindparam("client_id")))
-_BY_TOKEN = (select(*_TOKEN, *_SIGN_IN, *_OF_TOKENS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
-             .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id)
-             .where(_R.c.id == bindparam("id"), _S.c.client_id == bindparam("client_id")))
+_BY_EVENT = (select(_S.c.client_id, *_BEARER, *_SHOWN).select_from(_S).join(_U, _U.c.id == _S.c.user_id)
+             .where(_S.c.event_id == bindparam("event_id")))
+_BY_TOKEN = (select(_S.c.client_id, *_TOKEN, *_SIGN_IN, *_OF_TOKENS, *_POOL_STAMP).join(_S, _S.c.id == _R.c.sign_in_id)
+             .join(_U, _U.c.id == _S.c.user_id).join(_P, _P.c.id == _U.c.pool_id).where(_R.c.id == bindparam("id")))
 
 
 def pool(call: Call, pool_id: str) -> Pool | None:
@@ -212,8 +213,8 @@ def client(call: Call, client_id: str) -> AppClient | None:
 
 
 def user_by_sub(call: Call, pool: Pool, sub: str) -> UserRead | None:
-    found = _one(call, _BY_SUB, {"pool_id": pool.id, "sub": sub})
-    return found and UserRead(*found, pool)
+    found = _one(call, _BY_SUB, {"sub": sub})
+    return UserRead(*found[1:], pool) if found and found.pool_id == pool.id else None
 
 
 def user_by_name(call: Call, pool: Pool, key: str) -> UserRead | None:
@@ -243,17 +244,22 @@ def challenge(call: Call, id: bytes) -> ChallengeRead | None:
 
 def bearer(call: Call, event_id: str, client: AppClient) -> Bearer | None:
     """Who shows the access tokens of this sign-in at the app client, if that has it."""
-    found = _one(call, _BY_EVENT, {"event_id": event_id, "client_id": client.id})
-    return found and Bearer(*found[:len(_BEARER)], UserShown(*found[len(_BEARER):], client.pool), client)
+    found = _one(call, _BY_EVENT, {"event_id": event_id})
+    if found is None or found.client_id != client.id:
+        return None
+    own, user = found[1:1 + len(_BEARER)], found[1 + len(_BEARER):]
+    return Bearer(*own, UserShown(*user, client.pool), client)
 
 
 def refresh_token(call: Call, token: str, client: AppClient) -> RefreshTokenRead | None:
     """The refresh token, if this app client has it."""
-    found = _one(call, _BY_TOKEN, {"id": digest(token), "client_id": client.id})
-    its_pool = found and _remembered(call, Pool, client.pool_id, tuple(found[-len(_POOL_STAMP):]))
-    if not its_pool:
+    found = _one(call, _BY_TOKEN, {"id": digest(token)})
+    if found is None or found.client_id != client.id:
         return None
-    own, sign_in, user = found[:len(_TOKEN)], found[len(_TOKEN):_UP_TO_USER], found[_UP_TO_USER:-len(_POOL_STAMP)]
+    its_pool = _remembered(call, Pool, client.pool_id, tuple(found[-len(_POOL_STAMP):]))
+    if its_pool is None:
+        return None
+    own, sign_in, user = found[1:_UP_TO_SIGN_IN], found[_UP_TO_SIGN_IN:_UP_TO_USER], found[_UP_TO_USER:-len(_POOL_STAMP)]
     return RefreshTokenRead(*own, SignInRead(*sign_in, UserOfTokens(*user, its_pool), client))
 
 

@@ -1,10 +1,13 @@
 """What a process remembers of pools and app clients is not older than the database, or half a second where it may be."""
 
+import re
+
 import pytest
+from sqlalchemy import Select
 
 from authservice.contract import ANONYMOUS, OPERATOR
 from authservice.errors import CognitoError
-from authservice.local import believed, readings
+from authservice.local import believed, libpq, readings
 from authservice.local.backend import LocalBackend
 from authservice.local.operations import clients
 from authservice.local.tokens import keys
@@ -225,3 +228,28 @@ def test_what_is_deleted_between_a_query_and_a_look_at_it_is_gone(workers, clien
         return readings._remembered(call, readings.AppClient, client["ClientId"], tuple(found))
 
     assert one.run(work) is None
+
+
+QUERIES = {name: query for name, query in vars(readings).items() if isinstance(query, Select)}
+UNIQUE = re.compile(r"\b(pk_|uq_|sqlite_autoindex_)")
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_however_many_rows_there_are_one_is_found_by_what_is_its_alone(backend, query):
+    """As a database plans that has not looked at its tables yet, for any values."""
+    engine = backend.store.engine
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            statement = libpq.Statement(query, engine.dialect)
+            connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
+            connection.exec_driver_sql(f"PREPARE planned AS {statement._text.decode()}")
+            values = ", ".join(["NULL"] * len(statement._order))
+            lines = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN EXECUTE planned ({values})")]
+            connection.exec_driver_sql("DEALLOCATE planned")
+            connection.exec_driver_sql("RESET plan_cache_mode")
+        else:
+            compiled = query.compile(dialect=engine.dialect)
+            lines = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}",
+                                                                  (None,) * len(compiled.positiontup))]
+    looks = [line for line in lines if re.search(r"\b(Scan|SCAN|SEARCH)\b", line)]
+    assert looks and all(UNIQUE.search(line) for line in looks), lines
