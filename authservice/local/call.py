@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache, partial
 
-from sqlalchemy import Connection, Engine, Executable, Insert, Select, bindparam, insert, inspect, select
+from sqlalchemy import Connection, Engine, Executable, Insert, Select, bindparam, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -212,6 +212,11 @@ class Call:
     def also(self, statement: Executable) -> None:
         """Execute `statement` when the call commits, however many rows it touches."""
         self._also.append(statement)
+
+    def may_take_long(self) -> None:
+        """Let the database take as long as it does over what this call writes: of everything in a large pool, minutes."""
+        if self.engine.dialect.name == "postgresql":
+            self.also(text(database.NO_TIMEOUT))
 
     def once_committed(self, action: Callable[[], object]) -> None:
         """Run `action` when the call has committed; it must not fail, for the call has not."""

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from authservice.contract import OPERATOR
 from authservice.errors import Unavailable
 from authservice.local import availability, database
 from authservice.local.availability import STUCK_SECONDS, Gate
+from authservice.local.backend import LocalBackend
+from tests.conftest import make_settings
 from tests.contract.guest import PASSWORD
 from tests.faults.conftest import database_of, installation, locked
 from tests.faults.guests import OK, Guest, meanwhile, wait_until
@@ -139,3 +142,19 @@ def test_the_url_may_say_otherwise(postgres):
         assert connection.exec_driver_sql("SHOW statement_timeout").scalar() == "1234ms"
         assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == "1s"
     engine.dispose()
+
+
+def test_a_pool_is_deleted_however_long_that_takes(postgres, tmp_path):
+    """Of a million users PostgreSQL needs longer than any call may wait for it; SQLite has no such bound."""
+    url = postgres.create_migrated_database()
+    store = LocalBackend(make_settings(tmp_path, database_url=url, database_timeout_seconds=1))
+    pool_id = store.call("CreateUserPool", {"PoolName": "large"}, OPERATOR)["UserPool"]["Id"]
+    store.call("AdminCreateUser", {"UserPoolId": pool_id, "Username": "user-1"}, OPERATOR)
+    with ThreadPoolExecutor(1) as threads, contextlib.closing(database.open_engine(url).raw_connection()) as holder:
+        holder.cursor().execute("BEGIN; SELECT * FROM users FOR UPDATE")
+        deleted = threads.submit(store.call, "DeleteUserPool", {"UserPoolId": pool_id}, OPERATOR)
+        with pytest.raises(TimeoutError):
+            deleted.result(timeout=2)
+        holder.cursor().execute("ROLLBACK")
+        assert deleted.result(timeout=10) == {}
+    store.close()

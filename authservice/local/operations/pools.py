@@ -132,6 +132,7 @@ def delete_user_pool(call: Call, request: dict) -> dict:
                                 "deleted first.")
     # The pool's users, clients, groups, keys and messages go with it by the foreign keys.
     call.db.delete(pool)
+    call.may_take_long()
     return {}
 
 
