@@ -1,8 +1,8 @@
 """Reading and writing by statements that are made once: the driver's own cursor, without SQLAlchemy's bookkeeping.
 
 Owns a statement's text and how values become Python's and the database's, on SQLite; libpq.py has the same of
-PostgreSQL, where a transaction begins with many of them at once. Does not own the statements (readings.py and others)
-nor what an error means (availability.py). It takes half the time.
+PostgreSQL, which is asked many of them at once where a transaction begins or several threads read. Does not own the
+statements (readings.py and others) nor what an error means (availability.py). It takes half the time.
 """
 
 from collections import namedtuple
