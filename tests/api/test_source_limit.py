@@ -259,7 +259,7 @@ def test_every_way_to_write_an_address_is_counted(address, counted):
 
 
 @pytest.mark.parametrize(("name", "value"), [("source_exempt", "10.0.0.1/8"), ("source_exempt", "localhost"),
-                                             ("source_failures", -1), ("trusted_proxies", -1)])
+                                             ("source_failures", -1), ("trusted_proxies", -1), ("threads", -1)])
 def test_settings_that_cannot_be_meant_are_refused(tmp_path, name, value):
     with pytest.raises(SettingsError, match=name):
         load(instance=tmp_path, **{name: value})

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
+from authservice.config import Settings
 from authservice.contract import OPERATOR
 from authservice.errors import Unavailable
 from authservice.local import availability, database
@@ -158,3 +159,9 @@ def test_a_pool_is_deleted_however_long_that_takes(postgres, tmp_path):
         holder.cursor().execute("ROLLBACK")
         assert deleted.result(timeout=10) == {}
     store.close()
+
+
+@pytest.mark.parametrize(("given", "at_once"), [
+    ({}, 4), ({"database_url": "postgresql://me@host/name"}, 8), ({"database_url": "postgresql://me@host/name", "threads": 3}, 3)])
+def test_a_worker_works_on_more_calls_at_once_where_they_wait_for_a_server(tmp_path, given, at_once):
+    assert Settings(instance=tmp_path, **given).calls_at_once == at_once
